@@ -4,6 +4,7 @@
 
 import socket
 import struct
+import time
 
 KEYSYMS = {  # names of keys that are no characters: X11 keysyms
     "enter": 0xff0d, "escape": 0xff1b, "backspace": 0xff08, "tab": 0xff09, "delete": 0xffff,
@@ -11,6 +12,10 @@ KEYSYMS = {  # names of keys that are no characters: X11 keysyms
     "shift": 0xffe1, "control": 0xffe3, "alt": 0xffe9,
     **{f"f{n}": 0xffbd + n for n in range(1, 13)},
 }
+
+
+SHIFTED = '~!@#$%^&*()_+{}|:"<>?'
+PAUSE = 0.05  # seconds between keys: an emulated keyboard's queue is short
 
 
 class Keyboard:
@@ -43,9 +48,13 @@ class Keyboard:
                 self.socket.sendall(struct.pack(">BBxxI", 4, down, code))
 
     def type(self, text):
-        """Type a text, a newline being the enter key."""
+        """Type a text as on a US keyboard, a newline being the enter key."""
         for character in text:
-            self.press("enter" if character == "\n" else character)
+            if character.isupper() or character in SHIFTED:
+                self.press("shift", character)
+            else:
+                self.press("enter" if character == "\n" else character)
+            time.sleep(PAUSE)
 
     def close(self):
         self.socket.close()
