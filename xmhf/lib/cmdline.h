@@ -17,7 +17,7 @@
 struct boot_options {
 	u64 boot_drive;		/* BIOS drive whose boot sector DL names; BOOT_DRIVE_UNSET if not given */
 	u64 sl_base;		/* physical, a multiple of 2 MiB below 4 GiB; or SL_BASE_AUTO */
-	u64 loglvl;		/* 0 (errors only) to 7 */
+	u64 loglvl;		/* 0 (errors only) to 7, 4 by default */
 	u64 max_cpus;		/* 1 to 1024 */
 	u64 stat_user;		/* 1: statistics hypercalls from CPL 3 too */
 	u64 ept_pool;		/* bytes for EPT02; 0: decide by memory size */
@@ -31,7 +31,7 @@ _Static_assert(sizeof(struct boot_options) == 6 * 8 + 20 + 4 + CMDLINE_APP_SIZE,
 #define BOOT_DRIVE_UNSET	(~0ull)
 
 struct cmdline_report {
-	char error[CMDLINE_TEXT_SIZE];	/* "boot_drive=0x100: out of range 0..0xff", or empty */
+	char error[CMDLINE_TEXT_SIZE];	/* "boot_drive=0x100: out of range 0x0..0xff", or empty */
 	char notice[CMDLINE_TEXT_SIZE];	/* an obsolete word that was accepted, or empty */
 };
 
@@ -52,7 +52,7 @@ MUST_CHECK bool cmdline_parse(const char *line, struct boot_options *options,
 const char *cmdline_app_value(const struct boot_options *options, const char *name,
 			      size_t *length);
 
-/* One line of help at a time, 0 to the first NULL: "loglvl  0..7  how much to log". */
+/* One line of help at a time, 0 to the first NULL: "loglvl  0x0..0x7  how much to log". */
 const char *cmdline_help(u32 index, char *buf, size_t size);
 
 #endif
