@@ -92,12 +92,14 @@ class Suite:
             _run(["apt-get", *self._options(self._lists()), "download", package], cwd=into)
         return next(into.glob(f"{package}_*.deb"))
 
-    def unpacked(self, name, packages):
-        """A cached folder with these packages unpacked over each other."""
+    def unpacked(self, name, packages, finish=None):
+        """A cached folder with these packages unpacked over each other; finish(path) ends it."""
         def fill(path):
             path.mkdir()
             debs = path.parent / "debs"
             for number, package in enumerate(packages, 1):
                 cache.say(f"  {number}/{len(packages)} {package}")
                 _run(["dpkg-deb", "-x", self.download(package, debs), path])
+            if finish:
+                finish(path)
         return cache.made(name, fill, f"fetching {name} from Debian {self.suite}")
