@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * EPT01's operations, each an edit of a range (ept_edit.c does the work), and looking things up.
+ */
+#include "memory/ept.h"
+#include "memory/ept_edit.h"
+
+const char *ept_caps_lacking(u64 caps)
+{
+	static const struct { u64 need; const char *name; } needs[] = {
+		{ EPT_CAP_4_LEVELS,	"EPT walks of 4 levels" },
+		{ EPT_CAP_POINTER_WB,	"write-back EPT tables" },
+		{ EPT_CAP_INVEPT,	"INVEPT" },
+		{ EPT_CAP_INVEPT_SINGLE | EPT_CAP_INVEPT_ALL, "a type of INVEPT" },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(needs); i++)
+		if ((caps & needs[i].need) == 0)
+			return needs[i].name;
+	return NULL;
+}
+
+/* Tops the reserve up as far as pages last; has it @needed now? */
+static bool reserve_has(struct ept *ept, u32 needed)
+{
+	while (ept->reserved < EPT_RESERVE) {
+		void *page = ept->ops->page_alloc(ept->ctx);
+
+		if (page == NULL)
+			break;
+		ept->reserve[ept->reserved++] = page;
+	}
+	return ept->reserved >= needed;
+}
+
+bool ept_init(struct ept *ept, const struct ept_ops *ops, void *ctx, u64 caps, u32 maxphyaddr)
+{
+	*ept = (struct ept){ .ops = ops, .ctx = ctx, .caps = caps,
+			     .limit = 1ull << MIN(maxphyaddr, EPT_GPA_BITS) };
+	ept->root = ops->page_alloc(ctx);
+	if (ept->root == NULL)
+		return false;
+	ept->tables = 1;
+	if (reserve_has(ept, EPT_RESERVE))
+		return true;
+	ept_destroy(ept);
+	return false;
+}
+
+void ept_destroy(struct ept *ept)
+{
+	ept_free_tree(ept, ept->root, EPT_LEVELS);
+	ept->root = NULL;
+	while (ept->reserved > 0)
+		ept->ops->page_free(ept->ctx, ept->reserve[--ept->reserved]);
+}
+
+u64 ept_pointer(const struct ept *ept)
+{
+	return eptp_make(ept_root(ept), (ept->caps & EPT_CAP_ACCESSED_DIRTY) != 0);
+}
+
+bool ept_lookup(const struct ept *ept, gpa1_t at, struct ept_leaf *out)
+{
+	const u64 *table = ept->root;
+	u32 level = EPT_LEVELS;
+	u64 entry = at.at < ept->limit ? ept_entry_get(&table[ept_index(at.at, level)]) : 0;
+
+	while (ept_entry_is_table(entry)) {
+		table = ept_entry_table(entry);
+		level--;
+		entry = ept_entry_get(&table[ept_index(at.at, level)]);
+	}
+	*out = (struct ept_leaf){
+		.level = level,
+		.mapped = entry != 0,
+		.special = (entry & EPT_ENTRY_SPECIAL) != 0,
+		.from = { round_down(at.at, ept_span(level)) },
+		.size = ept_span(level),
+		.rights = (enum ept_rights)(entry & EPT_ENTRY_RIGHTS),
+		.type = ept_entry_type(entry),
+	};
+	if (out->mapped)
+		out->hpa.at = (entry & EPT_ENTRY_ADDRESS) + (at.at - out->from.at);
+	return out->mapped;
+}
+
+static enum memory_type type_of(const struct ept *ept, u64 at, u64 *same_until)
+{
+	return ept->ops->type_of(ept->ctx, at, same_until);
+}
+
+static u64 leaf_make(hpa_t to, u64 rights, enum memory_type type)
+{
+	return to.at | (u64)type << EPT_ENTRY_TYPE_SHIFT | rights | EPT_ENTRY_LEAF;
+}
+
+static u64 change_hole(const struct ept_edit *edit, u64 leaf, u64 at, u64 *until)
+{
+	if (leaf != 0)
+		return leaf;
+	return leaf_make((hpa_t){ at }, EPT_RWX, type_of(edit->ept, at, until));
+}
+
+bool ept_map_identity(struct ept *ept, gpa1_t from, gpa1_t to)
+{
+	struct ept_edit edit = { .ept = ept, .from = from.at, .to = MIN(to.at, ept->limit),
+				 .change = change_hole, .coarsen = true };
+
+	ept_edit_apply(&edit);
+	ept_edit_merge(&edit);
+	return !edit.short_of_pages;
+}
+
+/* Has all memory between @at and @end one type? Answers that fall short of a change are followed. */
+static bool one_type(const struct ept *ept, u64 at, u64 end)
+{
+	u64 until = at;
+	enum memory_type type = type_of(ept, at, &until);
+
+	while (until < end) {
+		at = MAX(round_down(until, PAGE_SIZE), at + PAGE_SIZE);
+		until = at;
+		if (type_of(ept, at, &until) != type)
+			return false;
+	}
+	return true;
+}
+
+bool ept_fill(struct ept *ept, gpa1_t at)
+{
+	struct ept_leaf hole;
+	u32 level;
+	gpa1_t from;
+
+	if (at.at >= ept->limit)
+		return false;
+	if (ept_lookup(ept, at, &hole))
+		return true;
+	for (level = MIN(hole.level, EPT_LEVELS - 1); level > 1; level--) {
+		from.at = round_down(at.at, ept_span(level));
+		if (ept_level_has_leaves(ept, level) && one_type(ept, from.at, from.at + ept_span(level)))
+			break;
+	}
+	from.at = round_down(at.at, ept_span(level));
+	return ept_map_identity(ept, from, (gpa1_t){ from.at + ept_span(level) }) ||
+	       ept_lookup(ept, at, &hole);
+}
+
+/* At most so many tables does an edit need that begins or ends at @at. */
+static u32 tables_for_edge(const struct ept *ept, u64 at)
+{
+	struct ept_leaf leaf;
+
+	(void)ept_lookup(ept, (gpa1_t){ at }, &leaf);
+	return at == leaf.from.at ? 0 : leaf.level - 1;
+}
+
+static struct flush flush_owed(const struct ept_edit *edit)
+{
+	return (struct flush){ .ept = edit->owed ? edit->ept : NULL, .failed = edit->short_of_pages };
+}
+
+/* W without R is a misconfiguration, X without R needs the capability (SDM 29.3.3.1). */
+static u64 rights_fit(u64 caps, enum ept_rights rights)
+{
+	if (rights & EPT_R)
+		return rights & EPT_ENTRY_RIGHTS;
+	return (caps & EPT_CAP_EXECUTE_ONLY) ? rights & EPT_X : 0;
+}
+
+static u64 change_rights(const struct ept_edit *edit, u64 leaf, u64 at, u64 *until)
+{
+	(void)at, (void)until;
+	if (leaf == 0 || (leaf & EPT_ENTRY_SPECIAL))
+		return leaf;
+	return (leaf & ~EPT_ENTRY_RIGHTS) | edit->value;
+}
+
+struct flush ept_protect(struct ept *ept, gpa1_t from, u64 length, enum ept_rights rights)
+{
+	struct ept_edit edit = { .ept = ept, .from = from.at, .to = from.at + length,
+				 .change = change_rights, .value = rights_fit(ept->caps, rights),
+				 .use_reserve = true };
+	struct ept_leaf leaf;
+
+	if (from.at > ept->limit || length > ept->limit - from.at)
+		return (struct flush){ .failed = true };
+	for (u64 at = edit.from; at < edit.to; at = leaf.from.at + leaf.size)
+		if (!ept_fill(ept, (gpa1_t){ at }) || !ept_lookup(ept, (gpa1_t){ at }, &leaf))
+			return (struct flush){ .failed = true };
+	if (!reserve_has(ept, tables_for_edge(ept, edit.from) + tables_for_edge(ept, edit.to)))
+		return (struct flush){ .failed = true };
+	ept_edit_apply(&edit);
+	ept_edit_merge(&edit);
+	return flush_owed(&edit);
+}
+
+struct flush ept_unprotect(struct ept *ept, gpa1_t from, u64 length)
+{
+	return ept_protect(ept, from, length, EPT_RWX);
+}
+
+static u64 change_to_value(const struct ept_edit *edit, u64 leaf, u64 at, u64 *until)
+{
+	(void)leaf, (void)at, (void)until;
+	return edit->value;
+}
+
+struct flush ept_redirect(struct ept *ept, gpa1_t page, hpa_t to, enum ept_rights rights,
+			  enum memory_type type)
+{
+	u64 leaf = leaf_make(to, rights_fit(ept->caps, rights), type) | EPT_ENTRY_SPECIAL;
+	struct ept_edit edit = { .ept = ept, .from = page.at, .to = page.at + PAGE_SIZE,
+				 .change = change_to_value, .value = leaf, .use_reserve = true };
+	struct ept_leaf old;
+
+	if (page.at >= ept->limit)
+		return (struct flush){ .failed = true };
+	(void)ept_lookup(ept, page, &old);
+	if (!reserve_has(ept, old.level - 1))
+		return (struct flush){ .failed = true };
+	ept_edit_apply(&edit);
+	return flush_owed(&edit);
+}
+
+static u64 change_type(const struct ept_edit *edit, u64 leaf, u64 at, u64 *until)
+{
+	if (leaf == 0 || (leaf & EPT_ENTRY_SPECIAL))
+		return leaf;
+	return (leaf & ~EPT_ENTRY_TYPE) | (u64)type_of(edit->ept, at, until) << EPT_ENTRY_TYPE_SHIFT;
+}
+
+struct flush ept_retype(struct ept *ept, gpa1_t from, gpa1_t to)
+{
+	struct ept_edit edit = { .ept = ept, .from = from.at, .to = MIN(to.at, ept->limit),
+				 .change = change_type, .coarsen = true };
+
+	ept_edit_apply(&edit);
+	ept_edit_merge(&edit);
+	return flush_owed(&edit);
+}
+
+struct flush flush_join(struct flush a, struct flush b)
+{
+	return (struct flush){ .ept = a.ept != NULL ? a.ept : b.ept, .failed = a.failed || b.failed };
+}
+
+void flush_discharge(struct flush *owed)
+{
+	if (owed->ept != NULL && owed->ept->stale)
+		ept_flush_now(owed->ept);
+	owed->ept = NULL;
+}
