@@ -81,12 +81,12 @@ def _same_times(tree):
             os.utime(os.path.join(folder, name), (EPOCH, EPOCH), follow_symlinks=False)
 
 
-def _same_change_times(image, tree):
-    """mke2fs copies each file's ctime, which nobody can set beforehand."""
+def _same_other_times(image, tree):
+    """mke2fs copies times that can't be set beforehand, or that reading a file changes."""
     paths = ["/", "/lost+found"]
     paths += ["/" + str(path.relative_to(tree)) for path in sorted(tree.rglob("*"))]
     commands = "".join(f'sif "{path}" {field} @{EPOCH}\n' for path in paths
-                       for field in ("ctime", "crtime") if '"' not in path)
+                       for field in ("atime", "ctime", "crtime") if '"' not in path)
     run(["debugfs", "-w", "-f", "/dev/stdin", image], input=commands)
 
 
@@ -135,7 +135,7 @@ def make(out, tree, menu, mib=0, kind="ext2", number=1, modules_from=None, all_m
         _same_times(tree)
         partition = scratch / "partition"
         file_system(partition, tree, mib or size_mib(tree), kind, number, wrapper)
-        _same_change_times(partition, tree)
+        _same_other_times(partition, tree)
         core = grub_core(scratch, source, GRUB_MODULES)
         with open(scratch / "disk", "wb") as disk:
             disk.write(boot_sector(source, partition.stat().st_size // SECTOR))

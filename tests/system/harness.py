@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What system tests are written with: build the hypervisor and disks once, run a
+# machine within a bound, and demand explicit PASS lines on its serial line.
+
+import argparse
+import functools
+import pathlib
+import re
+import subprocess
+
+import bochs
+import cache
+import debian_disk
+import diskimage
+import grub
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = cache.REPO / "build"
+BOUND = 400     # seconds: a stock Debian boots bare in about 60 when nothing else runs
+
+
+@functools.cache
+def hypervisor(subarch, *variables):
+    """The build folder with the hypervisor; `variables` are for make, e.g. APPROOT=hypapps/x."""
+    folder = BUILD
+    if variables:
+        folder = BUILD / "variants" / cache.key(*variables)
+    with cache.lock("make"):
+        done = subprocess.run(["make", "-j2", f"SUBARCH={subarch}", f"BUILD={folder}", *variables],
+                              cwd=cache.REPO, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+    assert done.returncode == 0, f"make SUBARCH={subarch} failed:\n{done.stdout[-3000:]}"
+    return folder / subarch
+
+
+def grub_disk(subarch="amd64", make=(), **options):
+    """A disk with GRUB and the hypervisor. `options`: those of grub.py, e.g. cmdline, sl_base."""
+    products = hypervisor(subarch, *make)
+    asked = grub.parser().parse_args(["--subarch", subarch, "--xmhf-bin", str(products)])
+    vars(asked).update(options)
+    files = [products / f"init-x86-{subarch}.bin", products / f"hypervisor-x86-{subarch}.bin.gz",
+             cache.REPO / "grub.py", cache.REPO / "tools/diskimage.py", *asked.module]
+    key = cache.key(*files, sorted(options.items()))
+
+    def build(out):
+        grub.build(argparse.Namespace(**vars(asked) | {"out": out}))
+    return cache.made(f"disks/grub-{subarch}-{key}.img", build)
+
+
+def flat_disk(source, base=0x7c00):
+    """A disk whose boot sector is an assembly file of this folder, linked at `base`."""
+    def build(out):
+        flat_binary(HERE / source, out, base)
+        with open(out, "r+b") as disk:
+            disk.truncate(1 << 20)
+    return cache.made(f"disks/{source}-{cache.key(HERE / source, base)}.img", build)
+
+
+def flat_binary(source, out, base):
+    compiled = out.with_suffix(".o")
+    diskimage.run(["gcc", "-m32", "-c", source, "-o", compiled])
+    diskimage.run(["ld", "-melf_i386", "-Ttext", hex(base), "-e", "_start", "--oformat", "binary",
+                   compiled, "-o", out])
+    compiled.unlink()
+
+
+def plain(serial):
+    """A serial text without terminal escapes and carriage returns."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", serial)
+
+
+def assert_said(result, *lines):
+    """Each text stands on the serial line, and no line says FAIL."""
+    said = plain(result.serial)
+    about = f"\nend: {result.end}, {result.seconds:.0f} s; last said:\n{said[-3000:]}"
+    failed = re.findall(r"^.*\bFAIL\b.*$", said, re.M)
+    assert not failed, "\n".join(failed) + about
+    for line in lines:
+        assert line in said, f"not said: {line!r}{about}"
+
+
+class Lab:
+    """Runs machines for one test and keeps what they said in build/test-logs/TEST."""
+
+    def __init__(self, test, live=False):
+        self.keep = BUILD / "test-logs" / re.sub(r"[^\w.-]+", "_", test)
+        self.live = live
+
+    def run(self, disks, until=(), timeout=BOUND, **machine):
+        """Run disks in Bochs (bochs.Machine's options) to its end; a timeout is a failure."""
+        result = bochs.Machine(list(disks), **machine).run(until, timeout, self.live, self.keep)
+        assert result.end != "timeout", f"{timeout} s passed; said:\n{plain(result.serial)[-3000:]}"
+        return result
+
+    def debian(self, flavour="amd64", selfcheck="basic", cpus=1, over=(), memory_mib=1024,
+               timeout=BOUND, userland="busybox", cmdline="", **machine):
+        """Boot Debian under the disks `over` (none: bare), and demand its self-check's PASS."""
+        disk = debian_disk.disk(flavour, userland, f"cpus={cpus} {cmdline}".strip(), selfcheck)
+        result = self.run([*over, disk], timeout=timeout, cpus=cpus, memory_mib=memory_mib,
+                          **machine)
+        assert_said(result, "GUEST: init reached", f"PASS selfcheck {selfcheck}")
+        assert result.end == "power-off", result.end
+        return result
