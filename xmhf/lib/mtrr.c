@@ -5,7 +5,7 @@
 #include "mtrr.h"
 
 #define FIXED_END	(1ull << 20)
-#define STEPS_MAX	64u	/* changes looked at for same_until: bounds the time */
+#define STEPS_MAX	256u	/* changes looked at for same_until: bounds the time */
 #define TYPE_NONE	7u	/* a reserved encoding: no variable range matched */
 
 /* A group of fixed-range MTRRs: 8 ranges a register (12.11.2.2). */
