@@ -97,7 +97,4 @@ struct acpi_sleep {
 /* Fills out[0..5] for _S0_ to _S5_ from the DSDT at @dsdt and all SSDTs. */
 void acpi_find_sleep(const struct physmem *mem, u64 rsdp, u64 dsdt, struct acpi_sleep out[6]);
 
-/* Bytes of a table add up to 0. */
-bool acpi_checksum_ok(const void *table, u32 length);
-
 #endif
