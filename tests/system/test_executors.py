@@ -11,6 +11,7 @@ import cache
 import diskimage
 import grub
 import harness
+import qemu
 
 CHAIN = """\
 set root=hd1
@@ -54,6 +55,24 @@ def test_a_run_ends_at_its_bound_in_ticks(lab):
 def test_a_run_ends_at_its_bound_in_seconds():
     machine = bochs.Machine([harness.flat_disk("hello.S")], ips=100_000_000)
     assert machine.run(until=["never said"], timeout=0.1).end == "timeout"
+
+
+def test_a_boot_sector_speaks_and_ends_qemu():
+    result = qemu.Machine([harness.flat_disk("hello.S")], kvm=False).run(timeout=60)
+    harness.assert_said(result, "PASS hello")
+    assert result.end == "shutdown"
+
+
+def test_keys_reach_a_machine_on_screen_and_serial_line():
+    machine = bochs.Machine([harness.flat_disk("keys.S")], ips=10_000_000, typed=True)
+    with machine.start() as session:
+        assert session.expect("READY", 60)
+        session.send("serial")
+        assert session.expect("serial", 60)
+        keyboard = session.keyboard()
+        keyboard.type("Screen")
+        assert session.expect("Screen", 60)
+        keyboard.close()
 
 
 def test_grub_passes_command_line_and_next_disk(lab, tmp_path):
