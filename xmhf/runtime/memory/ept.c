@@ -152,6 +152,8 @@ static u32 tables_for_edge(const struct ept *ept, u64 at)
 {
 	struct ept_leaf leaf;
 
+	if (at >= ept->limit)
+		return 0;
 	(void)ept_lookup(ept, (gpa1_t){ at }, &leaf);
 	return at == leaf.from.at ? 0 : leaf.level - 1;
 }

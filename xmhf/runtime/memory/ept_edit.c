@@ -72,14 +72,12 @@ void ept_free_tree(struct ept *ept, u64 *table, u32 level)
  * Empties an entry whose replacement has another size, and waits until no CPU holds what it
  * led to. An entry already without rights may still be cached if a flush is owed for it.
  */
-static void vacate(struct ept_edit *edit, u64 *entry)
+static void vacate(struct ept *ept, u64 *entry)
 {
 	u64 old = ept_entry_swap(entry, 0);
 
-	if (!ept_entry_present(old) && !edit->ept->stale)
-		return;
-	ept_flush_now(edit->ept);
-	edit->owed = false;
+	if (ept_entry_present(old) || ept->stale)
+		ept_flush_now(ept);
 }
 
 /* What an edit makes of one leaf (or hole). */
@@ -148,7 +146,7 @@ static void split(struct ept_edit *edit, u64 *entry, u64 base, u32 level, bool l
 		return;
 	}
 	if (live)
-		vacate(edit, entry);
+		vacate(edit->ept, entry);
 	(void)ept_entry_swap(entry, ept_entry_to(table));
 }
 
@@ -231,7 +229,7 @@ static void merge_table(struct ept_edit *edit, u64 *table, u64 base, u32 level)
 			continue;
 		if (ept_level_has_leaves(edit->ept, level) &&
 		    collapses(ept_entry_table(entry), level - 1, &leaf)) {
-			vacate(edit, &table[i]);
+			vacate(edit->ept, &table[i]);
 			(void)ept_entry_swap(&table[i], leaf_entry(leaf, level));
 			ept_free_tree(edit->ept, ept_entry_table(entry), level - 1);
 		} else {
