@@ -41,11 +41,13 @@ def _try_lock(path):
 @contextlib.contextmanager
 def lock(name, places=1):
     """Hold one of `places` places of the machine-wide lock `name`, waiting for it."""
+    locks = folder() / "locks"
+    locks.mkdir(exist_ok=True)
     told = False
     held = None
     while not held:
         for place in range(places):
-            held = _try_lock(folder() / f"{name}.{place}.lock")
+            held = _try_lock(locks / f"{name}.{place}")
             if held:
                 break
         else:

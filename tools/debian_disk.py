@@ -7,7 +7,6 @@ import argparse
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 
@@ -24,7 +23,6 @@ KERNELS = {  # flavour: (Debian's architecture, metapackage)
     "686-pae": ("i386", "linux-image-686-pae"),
     "686": ("i386", "linux-image-686"),
 }
-USERLANDS = ("busybox", "systemd")
 ROOT_MODULES = ("ata_piix", "sd_mod", "ext4", "crc32c_generic")   # to reach the root disk
 
 MENU = """\
@@ -83,12 +81,8 @@ def initramfs(flavour, init, modules=(), extra=()):
     for name in ("proc", "sys", "dev", "sbin", "root", "tmp"):
         archive.folder(name)
     archive.console("dev/console", 5, 1)
-    box = busybox(flavour)
-    archive.file("bin/busybox", box.read_bytes(), 0o755)
-    applets = subprocess.run([box, "--list"], check=True, text=True, stdout=subprocess.PIPE)
-    for applet in applets.stdout.split():
-        if applet != "busybox":
-            archive.link(f"bin/{applet}", "busybox")
+    archive.file("bin/busybox", busybox(flavour).read_bytes(), 0o755)
+    archive.link("bin/sh", "busybox")       # init makes the other links
     archive.file("init", (GUEST_FILES / init).read_bytes(), 0o755)
     archive.file("bin/selfcheck", (GUEST_FILES / "selfcheck").read_bytes(), 0o755)
     _, folder, _ = kernel(flavour)
@@ -102,18 +96,31 @@ def initramfs(flavour, init, modules=(), extra=()):
     return archive.bytes()
 
 
-def _build(out, flavour, userland, cmdline, extra, modules):
-    vmlinuz, folder, version = kernel(flavour)
-    with tempfile.TemporaryDirectory(prefix="debian-", dir=cache.folder()) as name:
-        tree = pathlib.Path(name) / "tree"
-        (tree / "boot").mkdir(parents=True)
-        if userland == "systemd":
-            debian_root.build(out, tree, flavour, KERNELS[flavour][0], folder, extra,
-                              MENU.format(flavour=flavour, cmdline="root=/dev/disk " + cmdline))
-            return
-        shutil.copy(vmlinuz, tree / "boot/vmlinuz")
-        (tree / "boot/initrd").write_bytes(initramfs(flavour, "init", modules, extra))
-        diskimage.make(out, tree, MENU.format(flavour=flavour, cmdline=cmdline), number=2)
+def _busybox(out, scratch, flavour, cmdline, extra, modules):
+    tree = scratch / "tree"
+    (tree / "boot").mkdir(parents=True)
+    shutil.copy(kernel(flavour)[0], tree / "boot/vmlinuz")
+    (tree / "boot/initrd").write_bytes(initramfs(flavour, "init", modules, extra))
+    diskimage.make(out, tree, MENU.format(flavour=flavour, cmdline=cmdline), number=2)
+
+
+def _systemd(out, scratch, flavour, cmdline, extra, modules):
+    vmlinuz, folder, _ = kernel(flavour)
+    tree = scratch / "tree"
+    tree.mkdir()
+    number = 3 + list(KERNELS).index(flavour)
+    uuid = diskimage.FILE_SYSTEM_ID.format(number)
+    tools = [(GUEST_FILES / "selfcheck", "/usr/local/bin/selfcheck")]
+    wrapper = debian_root.fill(
+        tree, scratch / "owners", debian_root.base(SUITE, KERNELS[flavour][0]), uuid, folder,
+        with_dependencies(folder, [*ROOT_MODULES, *modules]), [*tools, *extra])
+    shutil.copy(vmlinuz, tree / "boot/vmlinuz")
+    (tree / "boot/initrd").write_bytes(initramfs(flavour, "init-root", ROOT_MODULES))
+    menu = MENU.format(flavour=flavour, cmdline=f"root=UUID={uuid} {cmdline}")
+    diskimage.make(out, tree, menu, kind="ext4", number=number, wrapper=wrapper)
+
+
+USERLANDS = {"busybox": _busybox, "systemd": _systemd}
 
 
 def disk(flavour="amd64", userland="busybox", cmdline="", selfcheck="", extra=(), modules=()):
@@ -125,8 +132,10 @@ def disk(flavour="amd64", userland="busybox", cmdline="", selfcheck="", extra=()
     sources += sorted(GUEST_FILES.iterdir())
     key = cache.key(flavour, userland, cmdline, *modules, *sources,
                     *(x for source, to in extra for x in (pathlib.Path(source), to)))
-    return cache.made(f"disks/debian-{flavour}-{userland}-{key}.img",
-                      lambda out: _build(out, flavour, userland, cmdline, extra, modules),
+    def build(out):
+        with tempfile.TemporaryDirectory(prefix="debian-", dir=cache.folder()) as scratch:
+            USERLANDS[userland](out, pathlib.Path(scratch), flavour, cmdline, extra, modules)
+    return cache.made(f"disks/debian-{flavour}-{userland}-{key}.img", build,
                       f"making a Debian {flavour} disk with {userland}")
 
 
@@ -140,7 +149,7 @@ def main():
         help="basic, hotplug or reboot: check the machine, then power off; else a shell")
     add("--extra", action="append", default=[], metavar="SRC:DEST", help="a further file")
     add("--module", action="append", default=[], metavar="NAME",
-        help="a kernel module for the initramfs; its init loads it")
+        help="a further kernel module: busybox' init loads it, systemd's root has it")
     add("--out", metavar="IMAGE", help="copy the image there")
     options = parse.parse_args()
     extra = [tuple(item.rsplit(":", 1)) for item in options.extra]
