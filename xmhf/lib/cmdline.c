@@ -324,10 +324,11 @@ const char *cmdline_app_value(const struct boot_options *options, const char *na
 
 const char *cmdline_help(u32 index, char *buf, size_t size)
 {
-	const struct option *option = &options_known[index];
+	const struct option *option;
 
 	if (index >= ARRAY_SIZE(options_known))
 		return NULL;
+	option = &options_known[index];
 	if (option->kind == SERIAL)
 		fmt_snprint(buf, size, "%-10s  %s", option->name, option->help);
 	else
