@@ -14,11 +14,11 @@
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
-typedef uint64_t u64;
+typedef unsigned long long u64;	/* %llu in both widths */
 typedef int8_t s8;
 typedef int16_t s16;
 typedef int32_t s32;
-typedef int64_t s64;
+typedef long long s64;
 typedef uintptr_t uptr;		/* as wide as a pointer: natural width of VMCS fields too */
 
 typedef struct { u64 at; } hpa_t;	/* host physical: what the CPU below us drives onto the bus */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Writes to CR0 and CR4 that touch a bit of ours: CD and NW in CR0 (remembered, never set), the bits that
+ * VMX wants fixed. All other writes don't exit: with unrestricted guest the CPU does them itself.
+ */
+#include "guest/exits.h"
+#include "guest/memory.h"
+#include "guest/state.h"
+#include "lib/walk.h"
+#include "machine/cpu_insn.h"
+#include "machine/machine.h"
+
+/* Exit qualification, SDM table 28-3. */
+#define QUAL_CR(q)	((q) & 15)
+#define QUAL_TYPE(q)	((q) >> 4 & 3)
+#define QUAL_REG(q)	((q) >> 8 & 15)
+#define TYPE_MOV_TO_CR	0
+
+#define AR_LONG		BIT(13)
+#define AR_BUSY_TSS32	11
+
+#define CR0_DEFINED	(CR0_PE | CR0_MP | BIT(2) | CR0_TS | CR0_ET | CR0_NE | CR0_WP | BIT(18) | CR0_NW | CR0_CD | CR0_PG)
+
+/* The faults of MOV to CR0, SDM vol. 2. */
+static bool cr0_faults(uptr value, uptr before, u64 efer, uptr cr4)
+{
+	bool pg = value & CR0_PG, turns_on = pg && !(before & CR0_PG), turns_off = !pg && before & CR0_PG;
+	bool long_code = efer & EFER_LMA && vmcs_read32(GUEST_CS_AR) & AR_LONG;
+
+	return (u64)value >> 32 ||
+	       (value & CR0_NW && !(value & CR0_CD)) ||
+	       (pg && !(value & CR0_PE)) ||
+	       (turns_off && (long_code || cr4 & CR4_PCIDE)) ||
+	       (turns_on && efer & EFER_LME && (!(cr4 & CR4_PAE) || vmcs_read32(GUEST_CS_AR) & AR_LONG));
+}
+
+/* EFER.LMA and the entry control follow CR0.PG (SDM 11.8.5). */
+static void set_long_mode(bool on, u64 efer)
+{
+	u32 entry = vmcs_read32(ENTRY_CTRLS);
+	u32 tr = vmcs_read32(GUEST_TR_AR);
+
+	vmcs_write(GUEST_EFER, on ? efer | EFER_LMA : efer & ~(u64)EFER_LMA);
+	vmcs_write(ENTRY_CTRLS, on ? entry | ENTRY_IA32E : entry & ~(u32)ENTRY_IA32E);
+	if (on && (tr & 15) != AR_BUSY_TSS32)	/* a CPU doesn't care until TR is used; VM entry does */
+		vmcs_write(GUEST_TR_AR, (tr & ~15u) | AR_BUSY_TSS32);
+}
+
+static bool load_pdptes(void)
+{
+	u64 pdpte[4];
+
+	if (!guest_read_pdptes((u32)vmcs_read(GUEST_CR3), pdpte))
+		return false;
+	for (u32 i = 0; i < 4; i++)
+		vmcs_write((enum vmcs_field)(GUEST_PDPTE0 + 2 * i), pdpte[i]);
+	return true;
+}
+
+static enum verdict write_cr0_of_guest(struct vcpu *v, uptr value)
+{
+	uptr before = state_cr0(), owned = state_cr0_owned(), cr4 = state_cr4();
+	u64 efer = vmcs_read(GUEST_EFER);
+	bool flips_pg = (value ^ before) & CR0_PG;
+
+	if (cr0_faults(value, before, efer, cr4))
+		return inject(v, GP_FAULT, 0);
+	value = (value & CR0_DEFINED) | CR0_ET;
+	if (flips_pg && efer & EFER_LME)
+		set_long_mode(value & CR0_PG, efer);
+	else if ((value ^ before) & (CR0_PG | CR0_CD | CR0_NW) && value & CR0_PG && cr4 & CR4_PAE &&
+		 !(efer & EFER_LME) && !load_pdptes())
+		return inject(v, GP_FAULT, 0);
+	vmcs_write(CR0_SHADOW, value);
+	vmcs_write(GUEST_CR0, ((uptr)vmcs_read(GUEST_CR0) & owned) | (value & ~owned));
+	if ((value ^ before) & (CR0_PG | CR0_WP | CR0_PE))
+		state_flush_linear();
+	return ADVANCE;
+}
+
+enum verdict guest_cr(struct vcpu *v)
+{
+	u32 qualification = (u32)vmcs_read(EXIT_QUALIFICATION);
+	u32 reg = QUAL_REG(qualification);
+	uptr value = reg == 4 ? (uptr)vmcs_read(GUEST_RSP) : v->regs.r[reg & (NR_GPRS - 1)];
+
+	if (QUAL_TYPE(qualification) != TYPE_MOV_TO_CR)
+		return inject(v, UD_FAULT, -1);		/* CLTS and LMSW touch no bit of ours: not reached */
+	if (QUAL_CR(qualification) != 0)
+		return inject(v, GP_FAULT, 0);		/* CR4: VMXE and SMXE belong to features that aren't shown */
+	return write_cr0_of_guest(v, value);
+}

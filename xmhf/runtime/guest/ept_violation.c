@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* EPT violations of L1: our own range, memory that isn't mapped yet, what a hypapp protects. */
+#include "guest/exits.h"
+#include "hypapp/hypapp.h"
+#include "machine/log.h"
+#include "machine/machine.h"
+#include "memory/ept01.h"
+
+/* Exit qualification, SDM table 28-7. */
+#define QUAL_WRITE		BIT(1)
+#define QUAL_FETCH		BIT(2)
+#define QUAL_NMI_UNBLOCKING	BIT(12)
+
+static u64 touches;		/* of our range, by the guest; counted, told once */
+
+static void report_once(u64 at, u32 qualification)
+{
+	if (__atomic_fetch_add(&touches, 1, __ATOMIC_RELAXED) == 0)
+		log_warn("the guest %s our memory at 0x%llx (said once)",
+			 qualification & QUAL_FETCH ? "executes" : "writes to", at);
+}
+
+/* Redoes what the exit interrupted: event delivery, or an IRET that had unblocked NMIs (SDM 28.2.3). */
+static enum verdict retry(u32 qualification)
+{
+	if (vmcs_read32(IDT_VECTORING_INFO) & INTR_VALID)
+		guest_redeliver();
+	else if (qualification & QUAL_NMI_UNBLOCKING)
+		vmcs_write(GUEST_INTERRUPTIBILITY, vmcs_read32(GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
+	return RESUME;
+}
+
+static enum verdict our_range(struct vcpu *v, u64 at, u32 qualification)
+{
+	report_once(at, qualification);
+	if (qualification & QUAL_FETCH)
+		return inject(v, GP_FAULT, 0);
+	lock_take(&ept01_lock);
+	ept01_throw_away((gpa1_t){ at & ~(u64)PAGE_MASK });
+	lock_drop(&ept01_lock);
+	return retry(qualification);
+}
+
+enum verdict guest_ept_violation(struct vcpu *v)
+{
+	u64 at = vmcs_read(GUEST_PHYSICAL_ADDR);
+	u32 qualification = (u32)vmcs_read(EXIT_QUALIFICATION);
+	struct ept_leaf leaf;
+	bool mapped, filled = true;
+
+	if (machine_is_ours(at))
+		return our_range(v, at, qualification);
+	lock_take(&ept01_lock);
+	mapped = ept_lookup(&ept01, (gpa1_t){ at }, &leaf);
+	if (!mapped)
+		filled = ept_fill(&ept01, (gpa1_t){ at });
+	lock_drop(&ept01_lock);
+	if (!filled)
+		return inject(v, GP_FAULT, 0);		/* beyond what EPT translates, or out of tables */
+	if (mapped && (leaf.rights & EPT_RWX) != EPT_RWX)
+		return hypapp_ept_violation(v, at, qualification) ? ADVANCE : retry(qualification);
+	return retry(qualification);
+}
+
+u64 guest_touches(void)
+{
+	return touches;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* L1's MSRs. The table is the policy; what it doesn't list is the hardware's, faults included. */
+#include "guest/exits.h"
+#include "guest/policy.h"
+#include "hypapp/hypapp.h"
+#include "machine/log.h"
+#include "machine/machine.h"
+#include "machine/trap.h"
+#include "memory/ept01.h"
+
+/* False is #GP(0). */
+typedef bool (*msr_read)(u32 msr, u64 *value);
+typedef bool (*msr_write)(u32 msr, u64 value);
+
+struct msr_rule {
+	u32 first, count;
+	msr_read read;			/* NULL: the hardware's */
+	msr_write write;		/* NULL: the hardware's */
+};
+
+static struct lock mtrr_lock;
+
+static bool read_faults(u32 msr, u64 *value)
+{
+	(void)msr, (void)value;
+	return false;
+}
+
+static bool write_faults(u32 msr, u64 value)
+{
+	(void)msr, (void)value;
+	return false;
+}
+
+static bool write_ignored(u32 msr, u64 value)
+{
+	(void)msr, (void)value;
+	return true;
+}
+
+/* Locked, with VMX off: as a firmware leaves it that has VT-x disabled. */
+static bool read_feature_control(u32 msr, u64 *value)
+{
+	bool exists = rdmsr_safe(msr, value);
+
+	*value = FEATURE_CONTROL_LOCK;
+	return exists;
+}
+
+/* The APIC's registers may move anywhere but over us. */
+static bool write_apic_base(u32 msr, u64 value)
+{
+	if (value & APIC_BASE_ENABLE && machine_is_ours(value & 0x000ffffffffff000ull))
+		return false;
+	return wrmsr_safe(msr, value);
+}
+
+static bool read_mtrr(u32 msr, u64 *value)
+{
+	return mtrr_read(&machine.mtrr, msr, value);
+}
+
+/* The hardware's MTRRs stay as they are; EPT01 follows the guest's. */
+static bool write_mtrr(u32 msr, u64 value)
+{
+	u64 before;
+	bool ok;
+
+	lock_take(&mtrr_lock);
+	ok = mtrr_read(&machine.mtrr, msr, &before) && mtrr_write(&machine.mtrr, msr, value, machine.maxphyaddr);
+	if (ok && before != value && machine.mtrr.def_type & MTRR_DEF_E)
+		ept01_retype();		/* while they are disabled, the type waits for the write that enables them */
+	lock_drop(&mtrr_lock);
+	return ok;
+}
+
+/* The i386 hypervisor can't enter a 64-bit guest, and says so before anyone tries. */
+static bool write_efer_without_lme(u32 msr, u64 value)
+{
+	if (value & (EFER_LME | EFER_LMA))
+		return false;
+	(void)msr;
+	vmcs_write(GUEST_EFER, value);
+	return true;
+}
+
+static const struct msr_rule rules[] = {
+	{ MSR_APIC_BASE,	 1, NULL,		  write_apic_base },
+	{ MSR_FEATURE_CONTROL,	 1, read_feature_control, write_faults },
+	{ MSR_BIOS_UPDT_TRIG,	 1, NULL,		  write_ignored },	/* microcode is the firmware's business */
+	{ MSR_SMM_MONITOR_CTL,	 1, read_faults,	  write_faults },	/* VMX isn't offered, nor is dual-monitor SMM */
+	{ MSR_MTRRCAP,		 1, read_mtrr,		  write_faults },
+	{ MSR_MTRR_PHYSBASE0,	 2 * MTRR_VARIABLE_MAX, read_mtrr, write_mtrr },
+	{ MSR_MTRR_FIX64K_00000, 1, read_mtrr,		  write_mtrr },
+	{ MSR_MTRR_FIX16K_80000, 2, read_mtrr,		  write_mtrr },
+	{ MSR_MTRR_FIX4K_C0000,	 8, read_mtrr,		  write_mtrr },
+	{ MSR_MTRR_DEF_TYPE,	 1, read_mtrr,		  write_mtrr },
+	{ MSR_VMX_BASIC, MSR_VMX_LAST - MSR_VMX_BASIC + 1, read_faults, write_faults },
+	{ MSR_RTIT_CTL,	 MSR_RTIT_LAST - MSR_RTIT_CTL + 1, read_faults, write_faults },	/* Intel PT is hidden */
+};
+
+static const struct msr_rule i386_rules[] = {
+	{ MSR_EFER,		 1, NULL,		  write_efer_without_lme },
+};
+
+static const struct msr_rule *find(u32 msr)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(rules); i++)
+		if (msr - rules[i].first < rules[i].count)
+			return &rules[i];
+	if (sizeof(uptr) == 4 && msr == MSR_EFER)
+		return &i386_rules[0];
+	return NULL;
+}
+
+static void intercept(const struct msr_rule *rule)
+{
+	for (u32 i = 0; i < rule->count; i++)
+		policy_intercept_msr(rule->first + i, rule->read != NULL, rule->write != NULL);
+}
+
+void msr_policy_init(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(rules); i++)
+		intercept(&rules[i]);
+	if (sizeof(uptr) == 4)
+		intercept(&i386_rules[0]);
+}
+
+enum verdict guest_rdmsr(struct vcpu *v)
+{
+	u32 msr = (u32)v->regs.rcx;
+	const struct msr_rule *rule = find(msr);
+	u64 value;
+	bool ok = rule && rule->read ? rule->read(msr, &value) : rdmsr_safe(msr, &value);
+
+	if (!ok)
+		return inject(v, GP_FAULT, 0);
+	guest_set_edx_eax(v, value);
+	return ADVANCE;
+}
+
+enum verdict guest_wrmsr(struct vcpu *v)
+{
+	u32 msr = (u32)v->regs.rcx;
+	u64 value = guest_edx_eax(v);
+	const struct msr_rule *rule = find(msr);
+
+	if (mtrr_is_msr(msr, machine.mtrr.cap) && hypapp_mtrr_write(msr, value))
+		return inject(v, GP_FAULT, 0);
+	if (!(rule && rule->write ? rule->write(msr, value) : wrmsr_safe(msr, value)))
+		return inject(v, GP_FAULT, 0);
+	return ADVANCE;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The privileged instructions as C functions, and the register bits they meet.
+ * Names and bits are the SDM's (volume 3, chapter 2; volume 4 for the MSRs).
+ */
+#ifndef MACHINE_CPU_INSN_H
+#define MACHINE_CPU_INSN_H
+
+#include "lib/types.h"
+
+#define CR0_PE		BIT(0)
+#define CR0_MP		BIT(1)
+#define CR0_TS		BIT(3)
+#define CR0_ET		BIT(4)
+#define CR0_NE		BIT(5)
+#define CR0_WP		BIT(16)
+#define CR0_NW		BIT(29)
+#define CR0_CD		BIT(30)
+#define CR0_PG		BIT(31)
+
+#define CR4_PSE		BIT(4)
+#define CR4_PAE		BIT(5)
+#define CR4_PGE		BIT(7)
+#define CR4_OSFXSR	BIT(9)
+#define CR4_VMXE	BIT(13)
+#define CR4_SMXE	BIT(14)
+#define CR4_PCIDE	BIT(17)
+#define CR4_OSXSAVE	BIT(18)
+#define CR4_PKE		BIT(22)
+
+#define EFER_SCE	BIT(0)
+#define EFER_LME	BIT(8)
+#define EFER_LMA	BIT(10)
+#define EFER_NXE	BIT(11)
+
+#define RFLAGS_CF	BIT(0)
+#define RFLAGS_FIXED	BIT(1)
+#define RFLAGS_ZF	BIT(6)
+#define RFLAGS_TF	BIT(8)
+#define RFLAGS_IF	BIT(9)
+#define RFLAGS_ARITH	0x8d5u		/* CF PF AF ZF SF OF */
+#define RFLAGS_VM	BIT(17)
+
+#define MSR_APIC_BASE			0x1b
+#define  APIC_BASE_BSP			BIT(8)
+#define  APIC_BASE_X2APIC		BIT(10)
+#define  APIC_BASE_ENABLE		BIT(11)
+#define MSR_FEATURE_CONTROL		0x3a
+#define  FEATURE_CONTROL_LOCK		BIT(0)
+#define  FEATURE_CONTROL_VMX		BIT(2)
+#define MSR_BIOS_UPDT_TRIG		0x79
+#define MSR_SMM_MONITOR_CTL		0x9b
+#define MSR_ARCH_CAPABILITIES		0x10a
+#define  ARCH_CAP_RDCL_NO		BIT(0)
+#define  ARCH_CAP_SKIP_L1DFL_VMENTRY	BIT(3)
+#define MSR_FLUSH_CMD			0x10b
+#define MSR_SYSENTER_CS			0x174
+#define MSR_SYSENTER_ESP		0x175
+#define MSR_SYSENTER_EIP		0x176
+#define MSR_DEBUGCTL			0x1d9
+#define  DEBUGCTL_BTF			BIT(1)
+#define MSR_PAT				0x277
+#define MSR_VMX_BASIC			0x480
+#define MSR_VMX_PIN_CTRLS		0x481
+#define MSR_VMX_PRIMARY_CTRLS		0x482
+#define MSR_VMX_EXIT_CTRLS		0x483
+#define MSR_VMX_ENTRY_CTRLS		0x484
+#define MSR_VMX_MISC			0x485
+#define MSR_VMX_CR0_FIXED0		0x486
+#define MSR_VMX_CR0_FIXED1		0x487
+#define MSR_VMX_CR4_FIXED0		0x488
+#define MSR_VMX_CR4_FIXED1		0x489
+#define MSR_VMX_SECONDARY_CTRLS		0x48b
+#define MSR_VMX_EPT_VPID_CAP		0x48c
+#define MSR_VMX_TRUE_PIN_CTRLS		0x48d
+#define MSR_VMX_TRUE_PRIMARY_CTRLS	0x48e
+#define MSR_VMX_TRUE_EXIT_CTRLS		0x48f
+#define MSR_VMX_TRUE_ENTRY_CTRLS	0x490
+#define MSR_VMX_VMFUNC			0x491
+#define MSR_VMX_LAST			0x493
+#define MSR_RTIT_CTL			0x570
+#define MSR_RTIT_LAST			0x58f
+#define MSR_X2APIC_FIRST		0x800
+#define MSR_EFER			0xc0000080
+
+struct cpuid_regs { u32 eax, ebx, ecx, edx; };
+
+static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
+{
+	struct cpuid_regs r;
+
+	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+			 : "0"(leaf), "2"(subleaf));
+	return r;
+}
+
+static inline u64 rdmsr(u32 msr)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+	return (u64)hi << 32 | lo;
+}
+
+static inline void wrmsr(u32 msr, u64 value)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
+}
+
+static inline u64 rdtsc(void)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (u64)hi << 32 | lo;
+}
+
+static inline void xsetbv(u32 index, u64 value)
+{
+	__asm__ volatile("xsetbv" : : "c"(index), "a"((u32)value), "d"((u32)(value >> 32)));
+}
+
+#define CR_ACCESSORS(n)							\
+static inline uptr read_cr##n(void)					\
+{									\
+	uptr v;								\
+	__asm__ volatile("mov %%cr" #n ", %0" : "=r"(v));		\
+	return v;							\
+}									\
+static inline void write_cr##n(uptr v)					\
+{									\
+	__asm__ volatile("mov %0, %%cr" #n : : "r"(v) : "memory");	\
+}
+CR_ACCESSORS(0)
+CR_ACCESSORS(2)
+CR_ACCESSORS(3)
+CR_ACCESSORS(4)
+
+static inline void cpu_pause(void) { __asm__ volatile("pause" : : : "memory"); }
+static inline void wbinvd(void) { __asm__ volatile("wbinvd" : : : "memory"); }
+
+static inline NORETURN void cpu_halt_forever(void)
+{
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+#endif

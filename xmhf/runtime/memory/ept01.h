@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* EPT01 itself: the one tree of ept.c that all CPUs run L1 on, its lock, and our range in it. */
+#ifndef MEMORY_EPT01_H
+#define MEMORY_EPT01_H
+
+#include "machine/lock.h"
+#include "memory/ept.h"
+
+extern struct ept ept01;
+extern struct lock ept01_lock;		/* around every use of ept01 once the guest runs */
+
+/* All of memory one to one, our range as a page of ones. */
+void ept01_build(void);
+
+/* A guest write to our page at @page: from now on writes and reads go to a throw-away page. */
+void ept01_throw_away(gpa1_t page);
+
+/* After the guest changed machine.mtrr. */
+void ept01_retype(void);
+
+#endif

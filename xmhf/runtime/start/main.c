@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The one init order: memory, firmware's word, CPUs, EPT01, hypapp, guest. */
+#include "guest/int15.h"
+#include "guest/policy.h"
+#include "guest/state.h"
+#include "hypapp/hypapp.h"
+#include "lib/console.h"
+#include "machine/cpu_insn.h"
+#include "machine/log.h"
+#include "machine/machine.h"
+#include "memory/ept01.h"
+#include "memory/host_map.h"
+#include "memory/pool.h"
+#include "start/cpus.h"
+#include "start/start.h"
+#include "vmx/exit.h"
+#include "vmx/setup.h"
+
+extern const u8 runtime_start[], runtime_end[];
+
+static void memory_init(void)
+{
+	const struct handoff *h = &machine.handoff;
+	u64 end = h->base + h->size - HANDOFF_ROOM;
+
+	for (u32 i = 0; i < h->module_count; i++)
+		end = MIN(end, h->module[i].base);
+	pool_add((uptr)runtime_end, end);
+	host_map_build();
+}
+
+static void banner(void)
+{
+	const struct handoff *h = &machine.handoff;
+
+	log_info("XMHF %s for %s", XMHF_VERSION, sizeof(uptr) == 8 ? "amd64" : "i386");
+	log_info("base 0x%llx, %llu KiB taken, %llu KiB of them free", h->base, h->size >> 10, pool_bytes_free() >> 10);
+	log_info("%u CPU%s, %u for the guest", cpus_count(), cpus_count() == 1 ? "" : "s", cpus_served());
+	vmx_print_capabilities();
+	log_info("no DMA protection: VT-d isn't used");
+}
+
+/* Continues on the BSP's own stack; see runtime_main. */
+static NORETURN void bsp_main(struct vcpu *v)
+{
+	trap_load(v);
+	policy_init();
+	cpus_wake();
+	ept01_build();
+	int15_install();
+	state_copy_boot_sector();
+	banner();
+	hypapp_main();
+	log_guest_runs();
+	cpus_release();
+	start_guest(v);
+}
+
+void runtime_main(const struct handoff *h)
+{
+	struct vcpu *v;
+
+	machine_learn(h);
+	console_init(&machine.handoff.options.serial, true);
+	log_init((u32)machine.handoff.options.loglvl);
+	trap_init();
+	memory_init();
+	host_map_load();
+	machine_learn_firmware();
+	vmx_learn_capabilities();
+	v = cpus_allocate();
+	BUG_ON(!v);
+	stack_switch(v, bsp_main);
+}
+
+void start_guest(struct vcpu *v)
+{
+	host_map_load();
+	vmx_enable(v);
+	if (!v->served)
+		cpu_halt_forever();		/* in VMX root operation: neither INIT nor SIPI wakes it */
+	vmx_setup(v);
+	state_reset(v, v->index == 0);
+	vm_enter_first(v);
+}

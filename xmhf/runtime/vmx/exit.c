@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The exit dispatch of L1. The hot path is vm_exit; everything else happens rarely. */
+#include "guest/exits.h"
+#include "hypapp/hypapp.h"
+#include "machine/log.h"
+#include "machine/machine.h"
+#include "memory/ept01.h"
+#include "vmx/exit.h"
+#include "vmx/flush.h"
+#include "vmx/nmi.h"
+
+#define VMFAIL_NOT_LAUNCHED	5	/* SDM 31.4: VMRESUME with a VMCS that is clear */
+#define AR_LONG			BIT(13)	/* CS.L */
+
+static const struct exit_handler l1_exits[EXIT_REASONS] = {
+	[EXIT_EXCEPTION_NMI]	= { "NMI",		nmi_exit },
+	[EXIT_TRIPLE_FAULT]	= { "TRIPLE_FAULT",	guest_triple_fault },
+	[EXIT_INIT]		= { "INIT",		guest_init },
+	[EXIT_SIPI]		= { "SIPI",		guest_sipi },
+	[EXIT_NMI_WINDOW]	= { "NMI_WINDOW",	nmi_window },
+	[EXIT_TASK_SWITCH]	= { "TASK_SWITCH",	guest_task_switch },
+	[EXIT_CPUID]		= { "CPUID",		guest_cpuid },
+	[EXIT_GETSEC]		= { "GETSEC",		guest_undefined },
+	[EXIT_INVD]		= { "INVD",		guest_invd },
+	[EXIT_VMCALL]		= { "VMCALL",		guest_vmcall },
+	[EXIT_VMCLEAR]		= { "VMCLEAR",		guest_undefined },
+	[EXIT_VMLAUNCH]		= { "VMLAUNCH",		guest_undefined },
+	[EXIT_VMPTRLD]		= { "VMPTRLD",		guest_undefined },
+	[EXIT_VMPTRST]		= { "VMPTRST",		guest_undefined },
+	[EXIT_VMREAD]		= { "VMREAD",		guest_undefined },
+	[EXIT_VMRESUME]		= { "VMRESUME",		guest_undefined },
+	[EXIT_VMWRITE]		= { "VMWRITE",		guest_undefined },
+	[EXIT_VMXOFF]		= { "VMXOFF",		guest_undefined },
+	[EXIT_VMXON]		= { "VMXON",		guest_undefined },
+	[EXIT_CR]		= { "CR",		guest_cr },
+	[EXIT_IO]		= { "IO",		guest_io },
+	[EXIT_RDMSR]		= { "RDMSR",		guest_rdmsr },
+	[EXIT_WRMSR]		= { "WRMSR",		guest_wrmsr },
+	[EXIT_EPT_VIOLATION]	= { "EPT_VIOLATION",	guest_ept_violation },
+	[EXIT_INVEPT]		= { "INVEPT",		guest_undefined },
+	[EXIT_INVVPID]		= { "INVVPID",		guest_undefined },
+	[EXIT_XSETBV]		= { "XSETBV",		guest_xsetbv },
+	[EXIT_VMFUNC]		= { "VMFUNC",		guest_undefined },
+};
+
+const char *exit_name(u32 reason)
+{
+	const char *name = (u16)reason < EXIT_REASONS ? l1_exits[(u16)reason].name : NULL;
+
+	return name ? name : "?";
+}
+
+enum verdict inject(struct vcpu *v, enum vector vector, int error)
+{
+	v->event_info = INTR_VALID | INTR_HARDWARE << 8 | vector | (error < 0 ? 0 : INTR_ERROR_CODE);
+	v->event_error = (u32)error;
+	return INJECT;
+}
+
+void exit_advance(struct vcpu *v)
+{
+	u64 before = vmcs_read(GUEST_RIP);
+	u64 rip = before + vmcs_read32(EXIT_INSTR_LEN);
+	u32 blocking = vmcs_read32(GUEST_INTERRUPTIBILITY);
+
+	(void)v;
+	if (__builtin_expect((rip ^ before) >> 32 & 1, 0) && !(vmcs_read32(GUEST_CS_AR) & AR_LONG))
+		rip = (u32)rip;
+	vmcs_write(GUEST_RIP, rip);
+	if (__builtin_expect(blocking & (BLOCKING_STI | BLOCKING_MOV_SS), 0))
+		vmcs_write(GUEST_INTERRUPTIBILITY, blocking & ~(BLOCKING_STI | BLOCKING_MOV_SS));
+	if (__builtin_expect(vmcs_read32(GUEST_RFLAGS) & RFLAGS_TF, 0) && !(vmcs_read(GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+		vmcs_write(GUEST_PENDING_DBG, vmcs_read(GUEST_PENDING_DBG) | PENDING_DBG_BS);
+}
+
+static void act(struct vcpu *v, enum verdict verdict)
+{
+	switch (verdict) {
+	case RESUME:
+		break;
+	case ADVANCE:
+		exit_advance(v);
+		break;
+	case INJECT:
+		vmcs_write(ENTRY_INTR_INFO, v->event_info);
+		if (v->event_info & INTR_ERROR_CODE)
+			vmcs_write(ENTRY_ERROR_CODE, v->event_error);
+		break;
+	case SHUT_DOWN:
+		hypapp_shutdown();
+		machine_reset();
+	}
+}
+
+static NORETURN void unknown_exit(u32 reason)
+{
+	if (reason & EXIT_REASON_ENTRY_FAILED)
+		panic("VM entry failed, reason %u, qualification 0x%llx", (u16)reason, vmcs_read(EXIT_QUALIFICATION));
+	panic("exit for reason %u, which nothing asked for", reason);
+}
+
+void vm_exit(struct vcpu *v)
+{
+	u64 start = rdtsc();
+	u32 reason = vmcs_read32(EXIT_REASON);
+	struct exit_record *record = &v->ring[v->ring_at++ % EXIT_RING];
+
+	record->reason = reason;
+	record->rip = vmcs_read(GUEST_RIP);
+	if (reason >= EXIT_REASONS || !l1_exits[reason].handle)
+		unknown_exit(reason);
+	v->exits[reason]++;
+	act(v, l1_exits[reason].handle(v));
+	v->root_ticks += rdtsc() - start;
+}
+
+void vm_work(struct vcpu *v)
+{
+	if (v->work & WORK_QUIESCE)
+		flush_quiesced(v);
+	if (v->work & WORK_FLUSH_EPT)
+		flush_local(v);
+	if (v->work & WORK_GUEST_NMI)
+		nmi_offer(v);
+}
+
+void vm_resume_refused(struct vcpu *v)
+{
+	u32 error = vmcs_read32(VM_INSTR_ERROR);
+
+	if (error != VMFAIL_NOT_LAUNCHED)
+		panic("CPU %u: VMRESUME failed, VM-instruction error %u", v->index, error);
+}
+
+void vm_entry_refused(struct vcpu *v)
+{
+	panic("CPU %u: VMLAUNCH failed, VM-instruction error %u", v->index, vmcs_read32(VM_INSTR_ERROR));
+}

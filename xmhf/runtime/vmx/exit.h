@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a VM exit to the next entry: look the reason up, ask its handler, act on the verdict. */
+#ifndef VMX_EXIT_H
+#define VMX_EXIT_H
+
+#include "vmx/vcpu.h"
+
+struct exit_handler {
+	const char *name;
+	enum verdict (*handle)(struct vcpu *v);
+};
+
+/* "CPUID" for 10; "?" for what we have no handler for. @reason may have the entry-failure bit. */
+const char *exit_name(u32 reason);
+
+/* RIP goes past the instruction, with the debug trap and the end of blocking that brings (SDM 7.8.3, 26.4). */
+void exit_advance(struct vcpu *v);
+
+/* Called by the stubs. */
+void vm_exit(struct vcpu *v);
+void vm_work(struct vcpu *v);
+void vm_resume_refused(struct vcpu *v);
+NORETURN void vm_entry_refused(struct vcpu *v);
+
+/* The stubs themselves. */
+extern const u8 vm_enter_begin[], vm_enter_end[], vm_enter_again[];
+void vm_exit_stub(void);
+NORETURN void vm_enter_first(struct vcpu *v);
+
+#endif

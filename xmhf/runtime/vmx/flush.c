@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Kicks with a reason. */
+#include "machine/lock.h"
+#include "memory/ept01.h"
+#include "start/cpus.h"
+#include "vmx/flush.h"
+#include "vmx/nmi.h"
+
+static struct lock kick_lock;		/* one kick at a time: a second NMI would pass for the guest's */
+static struct lock quiesce_lock;
+static bool quiesced;
+
+/* Takes all other CPUs to root mode with @work to do. */
+static void kick_others(enum work work)
+{
+	const struct vcpu *self = this_cpu();
+
+	lock_take(&kick_lock);
+	for (u32 i = 0; i < cpus_served(); i++) {
+		struct vcpu *v = cpus_get(i);
+
+		if (v == self)
+			continue;
+		work_set(v, work);
+		if (!__atomic_load_n(&v->waits_for_sipi, __ATOMIC_SEQ_CST))
+			nmi_kick(v);
+	}
+	for (u32 i = 0; i < cpus_served(); i++) {
+		struct vcpu *v = cpus_get(i);
+
+		while (v != self && __atomic_load_n(&v->kicked, __ATOMIC_SEQ_CST) &&
+		       !__atomic_load_n(&v->waits_for_sipi, __ATOMIC_SEQ_CST))
+			cpu_pause();
+	}
+	lock_drop(&kick_lock);
+}
+
+void flush_local(struct vcpu *v)
+{
+	work_clear(v, WORK_FLUSH_EPT);
+	if (!vmx_invept(INVEPT_SINGLE, ept_pointer(&ept01)))
+		(void)vmx_invept(INVEPT_ALL, 0);
+}
+
+void flush_all(void *unused)
+{
+	(void)unused;
+	kick_others(WORK_FLUSH_EPT);
+	flush_local(this_cpu());
+}
+
+void flush_quiesce(void)
+{
+	lock_take(&quiesce_lock);
+	__atomic_store_n(&quiesced, true, __ATOMIC_SEQ_CST);
+	kick_others(WORK_QUIESCE);
+}
+
+void flush_resume(void)
+{
+	__atomic_store_n(&quiesced, false, __ATOMIC_SEQ_CST);
+	lock_drop(&quiesce_lock);
+}
+
+void flush_quiesced(struct vcpu *v)
+{
+	work_clear(v, WORK_QUIESCE);
+	while (__atomic_load_n(&quiesced, __ATOMIC_SEQ_CST))
+		cpu_pause();
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Who an NMI is for, and when the guest may have it. */
+#include "machine/lapic.h"
+#include "machine/trap.h"
+#include "vmx/exit.h"
+#include "vmx/nmi.h"
+
+#define BLOCKS_NMI	(BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI)
+
+/* An NMI of ours and one of the guest's that meet in the CPU's latch look like one: ours. */
+static void take(struct vcpu *v)
+{
+	if (!__atomic_exchange_n(&v->kicked, false, __ATOMIC_SEQ_CST))
+		work_set(v, WORK_GUEST_NMI);
+}
+
+void nmi_in_root(uptr *rip)
+{
+	take(this_cpu());
+	if (*rip >= (uptr)vm_enter_begin && *rip < (uptr)vm_enter_end)
+		*rip = (uptr)vm_enter_again;
+}
+
+static void ask_for_window(struct vcpu *v, bool wanted)
+{
+	u32 ctrls = wanted ? v->primary_ctrls | PRIMARY_NMI_WINDOW : v->primary_ctrls & ~PRIMARY_NMI_WINDOW;
+
+	if (ctrls != v->primary_ctrls)
+		vmcs_write(PRIMARY_CTRLS, v->primary_ctrls = ctrls);
+}
+
+void nmi_offer(struct vcpu *v)
+{
+	bool busy = vmcs_read32(ENTRY_INTR_INFO) & INTR_VALID || vmcs_read32(GUEST_INTERRUPTIBILITY) & BLOCKS_NMI;
+
+	work_clear(v, WORK_GUEST_NMI);
+	if (vmcs_read32(GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_FOR_SIPI)
+		return;			/* blocked there, and INIT drops it */
+	if (!busy) {
+		vmcs_write(ENTRY_INTR_INFO, INTR_VALID | INTR_NMI << 8 | NMI_VECTOR);
+		vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+	}
+	ask_for_window(v, busy);
+}
+
+enum verdict nmi_window(struct vcpu *v)
+{
+	ask_for_window(v, false);
+	work_set(v, WORK_GUEST_NMI);
+	return RESUME;
+}
+
+enum verdict nmi_exit(struct vcpu *v)
+{
+	take(v);
+	nmi_unblock();
+	return RESUME;
+}
+
+void nmi_kick(struct vcpu *v)
+{
+	__atomic_store_n(&v->kicked, true, __ATOMIC_SEQ_CST);
+	lapic_send(v->apic_id, ICR_NMI);
+}

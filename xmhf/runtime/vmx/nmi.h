@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * NMIs: our own kicks, and the guest's, which it gets exactly once and blocked as on a bare CPU
+ * (NMI exiting with virtual NMIs, SDM 25.6.1 and 26.2).
+ */
+#ifndef VMX_NMI_H
+#define VMX_NMI_H
+
+#include "vmx/vcpu.h"
+
+/* An NMI that arrived in root mode; *@rip may be moved to restart an entry that is about to happen. */
+void nmi_in_root(uptr *rip);
+
+/* WORK_GUEST_NMI: inject it now, or ask for the window. */
+void nmi_offer(struct vcpu *v);
+
+enum verdict nmi_exit(struct vcpu *v);
+enum verdict nmi_window(struct vcpu *v);
+
+/* Makes @v leave guest mode and look at v->work before it enters again. */
+void nmi_kick(struct vcpu *v);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What we keep for a CPU. Each CPU owns one aligned block: its stack below, this structure on top, so that
+ * the exit stub saves registers by pushing and `this_cpu` is a mask of the stack pointer.
+ */
+#ifndef VMX_VCPU_H
+#define VMX_VCPU_H
+
+#define CPU_BLOCK	0x4000		/* bytes, and its alignment */
+#define CPU_AT		0x3000		/* struct vcpu in it; the stack grows down from here */
+#define DF_STACK_TOP	0x400		/* the double-fault stack sits at the block's bottom */
+
+#define SEL_CODE	0x08
+#define SEL_DATA	0x10
+#define SEL_TSS		0x18
+
+#ifdef __ASSEMBLY__
+
+#ifdef __x86_64__
+#define VCPU_WORK	(16 * 8)
+#else
+#define VCPU_WORK	(8 * 4)
+#endif
+
+#else
+
+#include "lib/types.h"
+#include "vmx/vmcs.h"
+
+#define NR_GPRS (sizeof(uptr) == 8 ? 16 : 8)
+
+/* In the order of the instruction encoding, so that r[n] is register n. RSP lives in the VMCS. */
+union gprs {
+	struct { uptr rax, rcx, rdx, rbx, rsp_unused, rbp, rsi, rdi; };
+	uptr r[NR_GPRS];
+};
+
+/* Things to do before the next VM entry; set by others with an atomic OR, then a kick. */
+enum work { WORK_FLUSH_EPT = BIT(0), WORK_GUEST_NMI = BIT(1), WORK_QUIESCE = BIT(2) };
+
+/* What an exit handler decides; the tail of vm_exit alone acts on it. */
+enum verdict {
+	RESUME,			/* re-enter as things stand */
+	ADVANCE,		/* the instruction is done */
+	INJECT,			/* deliver v->event; made by inject() */
+	SHUT_DOWN		/* the guest shut itself down: reset the machine */
+};
+
+#define EXIT_RING	16	/* a power of two */
+
+struct exit_record { u32 reason; u32 qualification; u64 rip; };
+
+struct vcpu {
+	union gprs regs;
+	u32 work;			/* enum work; the stub looks at it last thing before an entry */
+	u32 index;
+	u32 apic_id;
+	bool served;			/* false: captured, never offered to the guest */
+	bool waits_for_sipi;
+	bool kicked;			/* an NMI of ours is under way */
+	u32 event_info;			/* ENTRY_INTR_INFO of the event to inject, with verdict INJECT */
+	u32 event_error;
+	u32 pin_ctrls, primary_ctrls;	/* as last written */
+	void *vmxon_region, *vmcs01;
+	u64 root_ticks;			/* TSC ticks spent in root mode since the first entry */
+	u64 init_ticks;			/* the longest INIT exit, in ticks */
+	u64 exits[EXIT_REASONS];
+	u32 ring_at;
+	struct exit_record ring[EXIT_RING];
+	u64 gdt[5];
+	u8 tss[104];
+};
+_Static_assert(sizeof(struct vcpu) <= CPU_BLOCK - CPU_AT, "a CPU's block is too small");
+_Static_assert(offsetof(struct vcpu, work) == NR_GPRS * sizeof(uptr), "VCPU_WORK in the stubs");
+
+static inline struct vcpu *this_cpu(void)
+{
+	uptr block = (uptr)__builtin_frame_address(0) & ~(uptr)(CPU_BLOCK - 1);
+
+	return (struct vcpu *)(block + CPU_AT);
+}
+
+static inline void work_set(struct vcpu *v, enum work bit) { __atomic_or_fetch(&v->work, bit, __ATOMIC_SEQ_CST); }
+static inline void work_clear(struct vcpu *v, enum work bit) { __atomic_and_fetch(&v->work, ~(u32)bit, __ATOMIC_SEQ_CST); }
+
+/* Ask for an exception with (or, with @error < 0, without) an error code at this entry. SDM 25.8.3. */
+enum verdict inject(struct vcpu *v, enum vector vector, int error) MUST_CHECK;
+
+#endif /* __ASSEMBLY__ */
+#endif
