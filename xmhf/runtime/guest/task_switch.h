@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Task switches: the CPU exits on each (SDM vol. 3, 26.4.2) and leaves the work to us. Pure logic
- * on a copy of the guest's registers: SDM 8.3 with the checks of its table 8-1 (7.3 and 7-1 in
+ * on a copy of the guest's registers: SDM 8.3 with the checks of its table 8-1 (7.3, 7-1 in
  * older editions), for 16- and 32-bit TSSs. Never in IA-32e mode: the CPU has no task switches there.
  */
 #ifndef GUEST_TASK_SWITCH_H
@@ -80,7 +80,7 @@ struct task_result {
 
 /*
  * Carries out the task switch that @cause tells of. A fault met while an event was being delivered is
- * merged with it as SDM table 6-5 says (double fault, shutdown), so the result is injected as it is
+ * merged with it as SDM table 7-5 says (double fault, shutdown), so the result is injected as it is
  * and the original event is not injected again, with one exception: a benign event (external
  * interrupt, NMI) whose delivery faulted in the old task stays lost, as on a CPU.
  * A T flag in the new TSS comes back as TASK_FAULT with #DB, DR6.BT set.
