@@ -12,6 +12,13 @@
 #define RUNTIME_MAGIC	0x464d5852	/* "RXMF" */
 #define HANDOFF_MAGIC	0x464d5848	/* "HXMF" */
 
+/* Bytes behind the runtime that hold the secure loader's six tables and stack, until the runtime has its own. */
+#define SCRATCH_SIZE	0xa000
+
+/* Offsets that assembly needs. */
+#define IMAGE_SIZE		12	/* struct image_header.size */
+#define RUNTIME_MEMORY_SIZE	8	/* struct runtime_header.memory_size */
+
 #ifndef __ASSEMBLY__
 
 #include "lib/cmdline.h"
@@ -36,6 +43,8 @@ struct runtime_header {
 	u32 relocations, relocations_end;
 	u32 entry;		/* void entry(struct handoff *), native mode, paging on for amd64 */
 };
+_Static_assert(offsetof(struct image_header, size) == IMAGE_SIZE, "for assembly");
+_Static_assert(offsetof(struct runtime_header, memory_size) == RUNTIME_MEMORY_SIZE, "for assembly");
 
 #define HANDOFF_MODULES	(BOOT_MODULES_MAX - 2)
 

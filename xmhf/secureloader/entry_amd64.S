@@ -4,7 +4,6 @@
  * 4 GiB mapped one to one. Tables and stack lie in the free room behind the runtime.
  */
 #include "lib/image.h"
-#include "secureloader/scratch.h"
 
 #define EFER		0xc0000080
 #define EFER_LME	(1 << 8)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* First code at the base: 32-bit protected mode, EBX = hand-over, paging stays off. */
 #include "lib/image.h"
-#include "secureloader/scratch.h"
 
 	.section .header, "ax"
 	.global sl_header

@@ -25,8 +25,11 @@ static void memory_init(void)
 
 	for (u32 i = 0; i < h->module_count; i++)
 		end = MIN(end, h->module[i].base);
-	pool_add((uptr)runtime_end, end);
+	pool_add((uptr)runtime_end + SCRATCH_SIZE, end);	/* the scratch pages hold the tables we run on */
 	host_map_build();
+	host_map_load();
+	for (u32 i = 0; i < SCRATCH_SIZE; i += PAGE_SIZE)
+		pool_free((void *)((uptr)runtime_end + i));
 }
 
 static void banner(void)
@@ -65,7 +68,6 @@ void runtime_main(const struct handoff *h)
 	log_init((u32)machine.handoff.options.loglvl);
 	trap_init();
 	memory_init();
-	host_map_load();
 	machine_learn_firmware();
 	vmx_learn_capabilities();
 	v = cpus_allocate();
