@@ -1,212 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Task switches on a small fake machine: 64 KiB of linear memory, a GDT, an LDT, four TSSs.
+ * Task switches on a small fake machine: the good ways, events through a gate, the bad ways.
+ * Links: xmhf/runtime/guest/task_switch.c
  */
-#include <setjmp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
-#include "guest/task_switch.h"
-
-/* Where things are in memory; a task's stack ends at 8xxxh. */
-#define GDT		0x1000u
-#define TSS_A		0x2000u		/* 32-bit, the first task */
-#define TSS_B		0x3000u		/* 32-bit */
-#define TSS_C		0x4000u		/* 16-bit */
-#define LDT		0x6000u
-
-enum selector {
-	CODE0 = 0x08, DATA0 = 0x10, CODE3 = 0x1b, DATA3 = 0x23, A = 0x28, B = 0x30, C = 0x38, LDT_SEL = 0x48,
-	ABSENT_DATA = 0x50, READ_ONLY = 0x58, CONFORMING3 = 0x63, EXEC_ONLY = 0x68, SMALL_STACK = 0x70, ABSENT_CODE = 0x78,
-	DOWN_STACK = 0x80, CONFORMING0 = 0x88, FRESH_DATA = 0x90, STACK16 = 0x98, GDT_END = 0xa0,
-	IN_LDT = 0x0c,			/* entry 1 of the LDT */
-};
-
-#define CALL	0u
-#define IRET	(1u << 30)
-#define JMP	(2u << 30)
-#define GATE	(3u << 30)
-
-#define EVENT(type, vector)		(BIT(31) | (type) << 8 | (vector))
-#define EVENT_ERROR(type, vector)	(EVENT(type, vector) | BIT(11))
-enum { EXTERNAL = 0, NMI = 2, HARDWARE = 3, INT_N = 4, INT1 = 5, INT3 = 6 };
-
-#define NT	BIT(14)
-#define VM	BIT(17)
-#define TS	BIT(3)
-#define PG	BIT(31)
-#define PAE	BIT(5)
-#define BUSY	BIT(1)
-
-static struct machine {
-	u8 memory[0x10000];
-	struct task_cpu cpu;
-	struct { bool armed; u32 page, cr3; bool writes_only; } hole;	/* cr3 0: any */
-	bool pdptes_bad, pushed_as_user;
-	u32 pdptes_from, writes;
-} m;
-
-/* ---- fake memory ---- */
-
-static u32 peek(u32 at, u32 width)
-{
-	u32 value = 0;
-
-	memcpy(&value, m.memory + at, width);
-	return value;
-}
-
-static void poke(u32 at, u32 width, u32 value) { memcpy(m.memory + at, &value, width); }
-
-static bool access_memory(void *ctx, const struct task_cpu *cpu, enum task_access kind, u32 at, void *data,
-			  u32 length, struct task_page_fault *fault)
-{
-	bool writes = kind != TASK_READ;
-
-	assert_ptr_equal(ctx, &m);
-	assert_in_range(length, 1, 104);
-	assert_true(at < sizeof(m.memory) && length <= sizeof(m.memory) - at);
-	for (u32 page = at >> 12; m.hole.armed && page <= (at + length - 1) >> 12; page++)
-		if (page == m.hole.page && (!m.hole.cr3 || m.hole.cr3 == cpu->cr3) && (writes || !m.hole.writes_only)) {
-			fault->cr2 = MAX(at, page << 12);
-			fault->error_code = writes ? 2 : 0;
-			return false;
-		}
-	if (kind == TASK_READ) {
-		memcpy(data, m.memory + at, length);
-	} else if (kind == TASK_PROBE) {
-		assert_null(data);
-	} else {
-		memcpy(m.memory + at, data, length);
-		m.writes++;
-		m.pushed_as_user = kind == TASK_PUSH && (cpu->segment[TASK_SS].rights >> 5 & 3) == 3;
-	}
-	return true;
-}
-
-static bool pdptes(void *ctx, u32 cr3, u64 pdpte[4])
-{
-	assert_ptr_equal(ctx, &m);
-	m.pdptes_from = cr3;
-	for (u32 i = 0; i < 4; i++)
-		pdpte[i] = 0x1001 + i * 0x1000ull;
-	return !m.pdptes_bad;
-}
-
-static void descriptor(u32 table, u32 selector, u32 base, u32 limit, u32 rights)
-{
-	u32 at = table + (selector & ~7u);
-
-	poke(at, 4, (limit & 0xffff) | base << 16);
-	poke(at + 4, 4, (base >> 16 & 0xff) | (rights & 0xff) << 8 | (limit & 0xf0000) | (rights & 0xf000) << 8 |
-	     (base & 0xff000000));
-}
-
-static void task32(u32 at, u32 eip, u32 code, u32 stack)
-{
-	poke(at + 0x1c, 4, 0x7000);
-	poke(at + 0x20, 4, eip);
-	poke(at + 0x24, 4, 0x202);
-	for (u32 i = 0; i < 8; i++)
-		poke(at + 0x28 + 4 * i, 4, 0xb0000 + at + i);
-	poke(at + 0x28 + 16, 4, 0x8800);
-	for (u32 i = 0; i < 6; i++)
-		poke(at + 0x48 + 4 * i, 4, stack);
-	poke(at + 0x4c, 4, code);
-}
-
-static void task16(u32 at, u32 ip, u32 code, u32 stack)
-{
-	poke(at + 0x0e, 2, ip);
-	poke(at + 0x10, 2, 0x202);
-	for (u32 i = 0; i < 8; i++)
-		poke(at + 0x12 + 2 * i, 2, 0xc00 + i);
-	poke(at + 0x12 + 8, 2, 0x8800);
-	for (u32 i = 0; i < 4; i++)
-		poke(at + 0x22 + 2 * i, 2, stack);
-	poke(at + 0x24, 2, code);
-}
-
-static struct task_segment seg(u32 selector, u32 base, u32 limit, u32 rights)
-{
-	return (struct task_segment){ (u16)selector, base, limit, rights };
-}
-
-/* The CPU runs task A at ring 0, flat segments, without paging. B and C wait. */
-static void machine_start(void)
-{
-	memset(&m, 0, sizeof(m));
-	descriptor(GDT, CODE0, 0, 0xfffff, 0xc09b);
-	descriptor(GDT, DATA0, 0, 0xfffff, 0xc093);
-	descriptor(GDT, CODE3, 0, 0xfffff, 0xc0fb);
-	descriptor(GDT, DATA3, 0, 0xfffff, 0xc0f3);
-	descriptor(GDT, A, TSS_A, 0x67, 0x8b);
-	descriptor(GDT, B, TSS_B, 0x67, 0x89);
-	descriptor(GDT, C, TSS_C, 0x2b, 0x81);
-	descriptor(GDT, LDT_SEL, LDT, 0x0f, 0x82);
-	descriptor(GDT, ABSENT_DATA, 0, 0xfffff, 0xc013);
-	descriptor(GDT, READ_ONLY, 0, 0xfffff, 0xc091);
-	descriptor(GDT, CONFORMING3, 0, 0xfffff, 0xc0ff);
-	descriptor(GDT, CONFORMING0, 0, 0xfffff, 0xc09f);
-	descriptor(GDT, EXEC_ONLY, 0, 0xfffff, 0xc099);
-	descriptor(GDT, SMALL_STACK, 0, 0x87fd, 0x4093);
-	descriptor(GDT, ABSENT_CODE, 0, 0xfffff, 0xc01b);
-	descriptor(GDT, DOWN_STACK, 0, 0x8000, 0x4097);
-	descriptor(GDT, FRESH_DATA, 0, 0xfffff, 0xc092);
-	descriptor(GDT, STACK16, 0, 0xffff, 0x0093);
-	descriptor(LDT, IN_LDT, 0x123000, 0x7fff, 0x4093);
-	task32(TSS_B, 0xbbbb0, CODE0, DATA0);
-	task16(TSS_C, 0xccc0, CODE0, DATA0);
-	m.cpu = (struct task_cpu){ .eip = 0xaaaa0, .eflags = 0x246, .cr0 = 0x11, .cr3 = 0x9000, .dr7 = 0x7ff,
-				   .gdtr_base = GDT, .gdtr_limit = GDT_END - 1,
-				   .tr = seg(A, TSS_A, 0x67, 0x8b), .ldtr = seg(0, 0, 0, TASK_UNUSABLE) };
-	for (u32 i = 0; i < TASK_GPRS; i++)
-		m.cpu.gpr[i] = 0xa0000 + i;
-	for (u32 i = 0; i < TASK_SEGMENTS; i++)
-		m.cpu.segment[i] = seg(DATA0, 0, 0xffffffff, 0xc093);
-	m.cpu.segment[TASK_CS] = seg(CODE0, 0, 0xffffffff, 0xc09b);
-}
-
-static struct task_result go_event(u32 qualification, u32 vectoring, u32 error_code)
-{
-	const struct task_memory memory = { &m, access_memory, pdptes };
-	const struct task_cause cause = { qualification, vectoring, error_code, 7 };
-
-	return task_switch(&m.cpu, &memory, &cause);
-}
-
-static struct task_result go(u32 qualification) { return go_event(qualification, 0, 0); }
-
-static u32 type_of(u32 selector) { return peek(GDT + (selector & ~7u) + 5, 1); }
-
-static void is_done(struct task_result r)
-{
-	assert_int_equal(r.outcome, TASK_DONE);
-	assert_true(r.committed);
-}
-
-/* A fault of the old task: nothing has changed. */
-static void is_refused(struct task_result r, const struct machine *before, u32 vector, u32 error_code)
-{
-	assert_int_equal(r.outcome, TASK_FAULT);
-	assert_int_equal(r.vector, vector);
-	assert_true(r.has_error);
-	assert_int_equal(r.error_code, error_code);
-	assert_false(r.committed);
-	assert_false(r.cr3_changed);
-	assert_int_equal(m.writes, before->writes);
-	assert_memory_equal(m.memory, before->memory, sizeof(m.memory));
-	m.cpu.cr2 = before->cpu.cr2;
-	assert_memory_equal(&m.cpu, &before->cpu, sizeof(m.cpu));
-}
+#include "task_machine.h"
 
 /* ---- the good ways ---- */
 
-static void jmp_saves_the_old_task_and_loads_the_new(void **state)
+PROMISE(jmp_saves_the_old_task_and_loads_the_new)
 {
-	(void)state;
 	machine_start();
 	poke(TSS_A + 0x48, 4, 0xdead0000);
 	is_done(go(JMP | B));
@@ -233,9 +35,8 @@ static void jmp_saves_the_old_task_and_loads_the_new(void **state)
 	assert_int_equal(peek(TSS_B, 4), 0);	/* no back link */
 }
 
-static void call_nests_and_iret_comes_back(void **state)
+PROMISE(call_nests_and_iret_comes_back)
 {
-	(void)state;
 	machine_start();
 	is_done(go(CALL | B));
 	assert_int_equal(peek(TSS_B, 2), A);
@@ -255,9 +56,8 @@ static void call_nests_and_iret_comes_back(void **state)
 	assert_true(m.cpu.cr0 & TS);
 }
 
-static void an_iret_to_itself_goes_on_behind_the_iret(void **state)
+PROMISE(an_iret_to_itself_goes_on_behind_the_iret)
 {
-	(void)state;
 	machine_start();
 	m.cpu.eflags |= NT;
 	is_done(go(IRET | A));
@@ -265,9 +65,8 @@ static void an_iret_to_itself_goes_on_behind_the_iret(void **state)
 	assert_int_equal(m.cpu.eflags, 0x246);
 }
 
-static void a_16_bit_task_keeps_lower_halves_only(void **state)
+PROMISE(a_16_bit_task_keeps_lower_halves_only)
 {
-	(void)state;
 	machine_start();
 	m.cpu.cr0 |= PG;
 	is_done(go(CALL | C));
@@ -293,9 +92,8 @@ static void a_16_bit_task_keeps_lower_halves_only(void **state)
 	assert_int_equal(m.cpu.tr.rights, 0x8b);
 }
 
-static void the_new_task_uses_its_ldt(void **state)
+PROMISE(the_new_task_uses_its_ldt)
 {
-	(void)state;
 	machine_start();
 	poke(TSS_B + 0x60, 2, LDT_SEL);
 	poke(TSS_B + 0x54, 2, IN_LDT);
@@ -306,11 +104,10 @@ static void the_new_task_uses_its_ldt(void **state)
 	assert_int_equal(m.cpu.segment[TASK_DS].limit, 0x7fff);
 }
 
-static void cr3_is_loaded_with_paging_only(void **state)
+PROMISE(cr3_is_loaded_with_paging_only)
 {
 	struct task_result r;
 
-	(void)state;
 	machine_start();
 	r = go(JMP | B);
 	is_done(r);
@@ -333,12 +130,11 @@ static void cr3_is_loaded_with_paging_only(void **state)
 	assert_int_equal(m.pdptes_from, 0);
 }
 
-static void with_pae_a_new_cr3_brings_new_pdptes_or_faults(void **state)
+PROMISE(with_pae_a_new_cr3_brings_new_pdptes_or_faults)
 {
 	struct machine before;
 	struct task_result r;
 
-	(void)state;
 	machine_start();
 	m.cpu.cr0 |= PG;
 	m.cpu.cr4 |= PAE;
@@ -354,9 +150,8 @@ static void with_pae_a_new_cr3_brings_new_pdptes_or_faults(void **state)
 	is_refused(go(JMP | B), &before, 13, 0);
 }
 
-static void a_v86_task_gets_real_mode_segments_and_ring_3(void **state)
+PROMISE(a_v86_task_gets_real_mode_segments_and_ring_3)
 {
-	(void)state;
 	machine_start();
 	poke(TSS_B + 0x24, 4, 0x202 | VM | 0xffc08028);		/* reserved bits don't arrive */
 	for (u32 i = 0; i < 6; i++)
@@ -371,9 +166,8 @@ static void a_v86_task_gets_real_mode_segments_and_ring_3(void **state)
 	}
 }
 
-static void ring_3_code_takes_ring_3_stack_and_data(void **state)
+PROMISE(ring_3_code_takes_ring_3_stack_and_data)
 {
-	(void)state;
 	machine_start();
 	task32(TSS_B, 0xbbbb0, CODE3, DATA3);
 	poke(TSS_B + 0x48, 4, 0);
@@ -384,9 +178,8 @@ static void ring_3_code_takes_ring_3_stack_and_data(void **state)
 	assert_int_equal(m.cpu.segment[TASK_DS].rights, 0xc09f);
 }
 
-static void a_loaded_descriptor_becomes_accessed(void **state)
+PROMISE(a_loaded_descriptor_becomes_accessed)
 {
-	(void)state;
 	machine_start();
 	poke(TSS_B + 0x54, 4, FRESH_DATA);
 	is_done(go(JMP | B));
@@ -394,11 +187,10 @@ static void a_loaded_descriptor_becomes_accessed(void **state)
 	assert_int_equal(m.cpu.segment[TASK_DS].rights, 0xc093);
 }
 
-static void the_t_flag_traps_before_the_first_instruction(void **state)
+PROMISE(the_t_flag_traps_before_the_first_instruction)
 {
 	struct task_result r;
 
-	(void)state;
 	machine_start();
 	poke(TSS_B + 0x64, 2, 1);
 	r = go_event(GATE | B, EVENT(HARDWARE, 13), 0);
@@ -412,14 +204,13 @@ static void the_t_flag_traps_before_the_first_instruction(void **state)
 
 /* ---- events through a task gate ---- */
 
-static void a_gate_nests_and_goes_on_where_the_event_says(void **state)
+PROMISE(a_gate_nests_and_goes_on_where_the_event_says)
 {
 	static const struct { u32 vectoring, eip; } cases[] = {
 		{ EVENT(EXTERNAL, 0x20), 0xaaaa0 }, { EVENT(NMI, 2), 0xaaaa0 }, { EVENT(HARDWARE, 6), 0xaaaa0 },
 		{ EVENT(INT_N, 0x80), 0xaaaa7 }, { EVENT(INT3, 3), 0xaaaa7 }, { EVENT(INT1, 1), 0xaaaa7 },
 	};
 
-	(void)state;
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
 		machine_start();
 		is_done(go_event(GATE | B, cases[i].vectoring, 0));
@@ -430,9 +221,8 @@ static void a_gate_nests_and_goes_on_where_the_event_says(void **state)
 	}
 }
 
-static void an_error_code_is_pushed_as_wide_as_the_tss(void **state)
+PROMISE(an_error_code_is_pushed_as_wide_as_the_tss)
 {
-	(void)state;
 	machine_start();
 	is_done(go_event(GATE | B, EVENT_ERROR(HARDWARE, 13), 0x12345678));
 	assert_int_equal(m.cpu.gpr[TASK_ESP], 0x87fc);
@@ -455,7 +245,7 @@ static void an_error_code_is_pushed_as_wide_as_the_tss(void **state)
 	assert_int_equal(m.cpu.gpr[TASK_ESP], 0x8800);		/* no gate, no error code */
 }
 
-static void faults_on_the_way_to_a_handler_merge(void **state)
+PROMISE(faults_on_the_way_to_a_handler_merge)
 {
 	static const struct { u32 vectoring, vector, error_code; enum task_outcome outcome; } cases[] = {
 		{ EVENT(EXTERNAL, 0x20), 13, B | 1, TASK_FAULT },	/* EXT: from outside */
@@ -468,7 +258,6 @@ static void faults_on_the_way_to_a_handler_merge(void **state)
 		{ EVENT_ERROR(HARDWARE, 8), 13, B | 1, TASK_SHUTDOWN },
 	};
 
-	(void)state;
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct task_result r;
 
@@ -482,11 +271,10 @@ static void faults_on_the_way_to_a_handler_merge(void **state)
 	}
 }
 
-static void a_page_fault_during_a_contributory_fault_comes_second(void **state)
+PROMISE(a_page_fault_during_a_contributory_fault_comes_second)
 {
 	struct task_result r;
 
-	(void)state;
 	machine_start();
 	m.hole.armed = true;
 	m.hole.page = TSS_B >> 12;
@@ -500,7 +288,7 @@ static void a_page_fault_during_a_contributory_fault_comes_second(void **state)
 
 /* ---- the bad ways ---- */
 
-static void a_bad_tss_faults_in_the_old_task(void **state)
+PROMISE(a_bad_tss_faults_in_the_old_task)
 {
 	static const struct { u32 at, width, value, qualification, vector, error_code; } cases[] = {
 		{ 0, 0, 0, JMP | 0, 13, 0 },
@@ -524,7 +312,6 @@ static void a_bad_tss_faults_in_the_old_task(void **state)
 	};
 	struct machine before;
 
-	(void)state;
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
 		machine_start();
 		poke(cases[i].at, cases[i].width, cases[i].value);
@@ -537,7 +324,7 @@ static void a_bad_tss_faults_in_the_old_task(void **state)
 	is_refused(go(JMP | B), &before, 10, A);
 }
 
-static void a_page_fault_before_the_commit_point_changes_nothing(void **state)
+PROMISE(a_page_fault_before_the_commit_point_changes_nothing)
 {
 	static const struct { u32 page, cr2, error_code, qualification; bool writes_only; } cases[] = {
 		{ GDT >> 12, GDT + B, 0, JMP | B, false },
@@ -548,7 +335,6 @@ static void a_page_fault_before_the_commit_point_changes_nothing(void **state)
 		{ GDT >> 12, GDT + B + 5, 2, CALL | B, true },
 	};
 
-	(void)state;
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct machine before;
 
@@ -565,7 +351,7 @@ static void a_page_fault_before_the_commit_point_changes_nothing(void **state)
 	}
 }
 
-static void a_bad_segment_faults_in_the_new_task(void **state)
+PROMISE(a_bad_segment_faults_in_the_new_task)
 {
 	enum { ES = TSS_B + 0x48, CS = TSS_B + 0x4c, SS = TSS_B + 0x50, DS = TSS_B + 0x54, FS = TSS_B + 0x58,
 	       GS = TSS_B + 0x5c, LD = TSS_B + 0x60 };
@@ -594,7 +380,6 @@ static void a_bad_segment_faults_in_the_new_task(void **state)
 		{ GS, GDT_END | 2, 10, GDT_END, false },
 	};
 
-	(void)state;
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct task_result r;
 
@@ -616,11 +401,24 @@ static void a_bad_segment_faults_in_the_new_task(void **state)
 	}
 }
 
-static void a_bad_ldt_of_a_v86_task_leaves_v86_segments(void **state)
+PROMISE(ring_3_code_cannot_load_ring_0_data)
 {
 	struct task_result r;
 
-	(void)state;
+	machine_start();
+	task32(TSS_B, 0xbbbb0, CODE3, DATA3);
+	poke(TSS_B + 0x58, 2, DATA0);
+	r = go(JMP | B);
+	assert_int_equal(r.vector, 10);
+	assert_int_equal(r.error_code, DATA0);
+	assert_int_equal(m.cpu.segment[TASK_SS].rights, 0xc0f3);
+	assert_int_equal(m.cpu.segment[TASK_FS].rights, TASK_UNUSABLE);
+}
+
+PROMISE(a_bad_ldt_of_a_v86_task_leaves_v86_segments)
+{
+	struct task_result r;
+
 	machine_start();
 	poke(TSS_B + 0x24, 4, 0x202 | VM);
 	poke(TSS_B + 0x60, 2, DATA0);
@@ -631,14 +429,13 @@ static void a_bad_ldt_of_a_v86_task_leaves_v86_segments(void **state)
 	assert_int_equal(m.cpu.ldtr.rights, TASK_UNUSABLE);
 }
 
-static void a_push_beyond_the_stack_is_a_stack_fault_of_the_new_task(void **state)
+PROMISE(a_push_beyond_the_stack_is_a_stack_fault_of_the_new_task)
 {
 	static const struct { u32 selector, esp; bool fits; } cases[] = {
 		{ SMALL_STACK, 0x87fe, true }, { SMALL_STACK, 0x87ff, false }, { DATA0, 2, false },
 		{ DOWN_STACK, 0x8005, true }, { DOWN_STACK, 0x8004, false }, { DATA0, 4, true },
 	};
 
-	(void)state;
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct task_result r;
 
@@ -656,11 +453,10 @@ static void a_push_beyond_the_stack_is_a_stack_fault_of_the_new_task(void **stat
 	}
 }
 
-static void after_the_commit_point_memory_is_seen_through_the_new_cr3(void **state)
+PROMISE(after_the_commit_point_memory_is_seen_through_the_new_cr3)
 {
 	struct task_result r;
 
-	(void)state;
 	machine_start();
 	m.cpu.cr0 |= PG;
 	m.hole.armed = true;
@@ -674,31 +470,26 @@ static void after_the_commit_point_memory_is_seen_through_the_new_cr3(void **sta
 	assert_int_equal(m.cpu.cr2, GDT + CODE0);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(jmp_saves_the_old_task_and_loads_the_new),
-		cmocka_unit_test(call_nests_and_iret_comes_back),
-		cmocka_unit_test(an_iret_to_itself_goes_on_behind_the_iret),
-		cmocka_unit_test(a_16_bit_task_keeps_lower_halves_only),
-		cmocka_unit_test(the_new_task_uses_its_ldt),
-		cmocka_unit_test(cr3_is_loaded_with_paging_only),
-		cmocka_unit_test(with_pae_a_new_cr3_brings_new_pdptes_or_faults),
-		cmocka_unit_test(a_v86_task_gets_real_mode_segments_and_ring_3),
-		cmocka_unit_test(ring_3_code_takes_ring_3_stack_and_data),
-		cmocka_unit_test(a_loaded_descriptor_becomes_accessed),
-		cmocka_unit_test(the_t_flag_traps_before_the_first_instruction),
-		cmocka_unit_test(a_gate_nests_and_goes_on_where_the_event_says),
-		cmocka_unit_test(an_error_code_is_pushed_as_wide_as_the_tss),
-		cmocka_unit_test(faults_on_the_way_to_a_handler_merge),
-		cmocka_unit_test(a_page_fault_during_a_contributory_fault_comes_second),
-		cmocka_unit_test(a_bad_tss_faults_in_the_old_task),
-		cmocka_unit_test(a_page_fault_before_the_commit_point_changes_nothing),
-		cmocka_unit_test(a_bad_segment_faults_in_the_new_task),
-		cmocka_unit_test(a_bad_ldt_of_a_v86_task_leaves_v86_segments),
-		cmocka_unit_test(a_push_beyond_the_stack_is_a_stack_fault_of_the_new_task),
-		cmocka_unit_test(after_the_commit_point_memory_is_seen_through_the_new_cr3),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+RUN(
+	T(jmp_saves_the_old_task_and_loads_the_new),
+	T(call_nests_and_iret_comes_back),
+	T(an_iret_to_itself_goes_on_behind_the_iret),
+	T(a_16_bit_task_keeps_lower_halves_only),
+	T(the_new_task_uses_its_ldt),
+	T(cr3_is_loaded_with_paging_only),
+	T(with_pae_a_new_cr3_brings_new_pdptes_or_faults),
+	T(a_v86_task_gets_real_mode_segments_and_ring_3),
+	T(ring_3_code_takes_ring_3_stack_and_data),
+	T(a_loaded_descriptor_becomes_accessed),
+	T(the_t_flag_traps_before_the_first_instruction),
+	T(a_gate_nests_and_goes_on_where_the_event_says),
+	T(an_error_code_is_pushed_as_wide_as_the_tss),
+	T(faults_on_the_way_to_a_handler_merge),
+	T(a_page_fault_during_a_contributory_fault_comes_second),
+	T(a_bad_tss_faults_in_the_old_task),
+	T(a_page_fault_before_the_commit_point_changes_nothing),
+	T(a_bad_segment_faults_in_the_new_task),
+	T(ring_3_code_cannot_load_ring_0_data),
+	T(a_bad_ldt_of_a_v86_task_leaves_v86_segments),
+	T(a_push_beyond_the_stack_is_a_stack_fault_of_the_new_task),
+	T(after_the_commit_point_memory_is_seen_through_the_new_cr3))
