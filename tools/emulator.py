@@ -33,7 +33,7 @@ class Failed(Exception):
 class Result:
     end: str            # power-off | shutdown | matched | ticks | timeout | quit | died: why
     matched: str        # the pattern of `until` that was seen, else ""
-    serial: str         # everything the machine said on COM1
+    serial: str         # everything the machine said on COM1, without carriage returns
     status: int         # exit status of the emulator's process
     seconds: float      # wall time
     ticks: int          # emulated ticks at the end; 0 where the executor can't tell
@@ -110,7 +110,7 @@ class Session:
         if data and self.live:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
-        self.seen += data.decode("latin-1")
+        self.seen += data.decode("latin-1").replace("\r", "")
         return data
 
     def send(self, text):
@@ -120,7 +120,7 @@ class Session:
             data = data[os.write(self._line, data):]
 
     def expect(self, patterns, timeout, since=0):
-        """Wait until one of the patterns is on the serial line, and return it.
+        """Wait until one of the patterns, each within a line, is seen, and return it.
 
         Returns "" if the machine ends first; raises TimeoutError at the bound.
         `since` is an index into .seen: only what was said from there on counts.
@@ -134,8 +134,8 @@ class Session:
             for pattern in patterns:
                 if re.search(pattern, self.seen[fresh:], re.M):
                     return pattern
-            # A pattern is about one line, so only the unfinished line is looked at again.
-            fresh = max(since, self.seen.rfind("\n", 0, len(self.seen)) - 2000)
+            # Finished lines are not looked at again.
+            fresh = max(since, self.seen.rfind("\n") + 1)
             if ended and not data:
                 return ""
             if time.monotonic() > until:

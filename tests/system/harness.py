@@ -65,8 +65,8 @@ def flat_binary(source, out, base):
 
 
 def plain(serial):
-    """A serial text without terminal escapes and carriage returns."""
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", serial)
+    """A serial text without terminal escapes."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", serial)
 
 
 def assert_said(result, *lines):
@@ -101,3 +101,13 @@ class Lab:
         assert_said(result, "GUEST: init reached", f"PASS selfcheck {selfcheck}")
         assert result.end == "power-off", result.end
         return result
+
+    def debian_reboots(self, flavour="amd64", over=(), cmdline="", timeout=BOUND, **machine):
+        """Boot Debian under the disks `over`, and demand that its reboot boots it again."""
+        disk = debian_disk.disk(flavour, "busybox", cmdline, "reboot")
+        reached = "^GUEST: init reached"
+        with bochs.Machine([*over, disk], **machine).start(self.live) as session:
+            assert session.expect("^GUEST: reboot", timeout), session.seen[-3000:]
+            once = len(session.seen)
+            assert session.expect(reached, timeout, since=once), session.seen[-3000:]
+            return session.finish("matched", self.keep)

@@ -102,6 +102,24 @@ def test_bare_debian_reaches_its_self_check(lab, cpus):
     lab.debian(cpus=cpus)
 
 
+def test_bare_debian_takes_its_second_cpu_offline_and_online(lab):
+    lab.debian(selfcheck="hotplug", cpus=2)
+
+
+def test_bare_debian_boots_again_after_a_reboot(lab):
+    lab.debian_reboots()
+
+
+@pytest.mark.long
+def test_bare_debian_with_systemd_reaches_login_and_its_self_check(lab):
+    lab.debian(userland="systemd")
+
+
+@pytest.mark.long
+def test_bare_debian_686_reaches_its_self_check(lab):
+    lab.debian("686")
+
+
 def test_no_file_of_the_project_names_an_archive_or_this_machine():
     names = ("deb." + "debian.org", str(cache.REPO))
     files = [path for folder in ("tools", "tests") for path in (cache.REPO / folder).rglob("*")
