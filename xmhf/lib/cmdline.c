@@ -209,8 +209,9 @@ static const char *take_value(const struct option *option, const struct word *wo
 static const char *take_app_word(struct text word, struct boot_options *options)
 {
 	size_t used = strlen(options->app);
+	size_t needed = used + (used != 0 ? 1 : 0) + word.length + 1;
 
-	if (word.length > CMDLINE_APP_SIZE - used - (used != 0 ? 2 : 1))
+	if (needed > CMDLINE_APP_SIZE)
 		return "the hypapp's options are longer than 511 characters";
 	if (used != 0)
 		options->app[used++] = ' ';

@@ -216,7 +216,7 @@ u64 e820_ram_end(const struct e820_map *map, u64 at)
 
 	if (e == NULL || e->type != E820_RAM)
 		return at;
-	return e->base + e->length;
+	return entry_last(e) == ~0ull ? ~0ull : entry_last(e) + 1;
 }
 
 u64 e820_top_of_ram(const struct e820_map *map, u64 limit)

@@ -80,7 +80,7 @@ bool e820_is_ram(const struct e820_map *map, u64 base, u64 length);
 /* The type at @at, 0 in a hole. */
 u32 e820_type_at(const struct e820_map *map, u64 at);
 
-/* Where the RAM that contains @at ends (0 for 2^64); @at itself when there is none. */
+/* Where the RAM that contains @at ends (2^64 counts as 2^64 - 1); @at itself when there is none. */
 u64 e820_ram_end(const struct e820_map *map, u64 at);
 
 /* The end of the highest RAM that starts below @limit (at most @limit); 0 when there is none. */

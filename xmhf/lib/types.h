@@ -6,6 +6,11 @@
 #ifndef XMHF_LIB_TYPES_H
 #define XMHF_LIB_TYPES_H
 
+/* Everything is in one image: nobody needs a GOT, not even for what the linker script defines. */
+#if !__STDC_HOSTED__
+#pragma GCC visibility push(hidden)
+#endif
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>

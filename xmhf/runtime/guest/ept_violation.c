@@ -11,7 +11,7 @@
 #define QUAL_FETCH		BIT(2)
 #define QUAL_NMI_UNBLOCKING	BIT(12)
 
-static u64 touches;		/* of our range, by the guest; counted, told once */
+static u32 touches;		/* of our range, by the guest; counted, told once */
 
 static void report_once(u64 at, u32 qualification)
 {
@@ -62,7 +62,7 @@ enum verdict guest_ept_violation(struct vcpu *v)
 	return retry(qualification);
 }
 
-u64 guest_touches(void)
+u32 guest_touches(void)
 {
 	return touches;
 }

@@ -30,7 +30,7 @@ static inline void guest_set_edx_eax(struct vcpu *v, u64 value)
 }
 
 /* How often the guest wrote to or executed our range. */
-u64 guest_touches(void);
+u32 guest_touches(void);
 
 /* An exit that interrupted the delivery of an event: delivers it again (SDM 25.9.3, 27.x "re-injection"). */
 void guest_redeliver(void);
