@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# What a user runs: demo, check, check-long, bench. Included by the top Makefile.
+
+include $(SRC)/tests/unit/unit.mk
+include $(SRC)/tests/fuzz/fuzz.mk
+-include $(SRC)/tests/guests/guests.mk
+
+PYTEST := $(PYTHON) -m pytest -p no:cacheprovider --rootdir=$(SRC) $(SRC)/tests/system
+
+demo:
+	@$(SRC)/tools/setup.sh build demo
+	@$(PYTHON) $(SRC)/tools/demo.py
+
+# The layers from the quick to the slow; the first failure of a layer ends the run.
+check:
+	@$(SRC)/tools/setup.sh
+	@$(MAKE) --no-print-directory both
+	@$(MAKE) --no-print-directory check-unit
+	@$(MAKE) --no-print-directory check-fuzz
+	@$(PYTEST) -m 'not long'
+
+.PHONY: demo check
