@@ -205,6 +205,18 @@ PROMISE(hypapp_options_fill_their_room_and_no_more)
 	}
 }
 
+PROMISE(a_full_room_takes_no_further_hypapp_option)
+{
+	char line[CMDLINE_APP_SIZE + 16];
+
+	for (u32 n = CMDLINE_APP_SIZE - 10; n < CMDLINE_APP_SIZE; n++) {
+		memset(line, 'a', sizeof(line));
+		memcpy(line, "app.", 4);
+		strcpy(line + n, " app.b");
+		assert_int_equal(parse(line), n + 6 < CMDLINE_APP_SIZE);
+	}
+}
+
 PROMISE(obsolete_words_are_accepted_with_a_notice)
 {
 	assert_taken("no_init_smp loglvl=2 ept_num=4");
@@ -240,5 +252,5 @@ RUN(T(defaults_hold_where_the_line_is_silent), T(every_option_is_taken), T(a_lat
     T(a_bad_number_is_named), T(a_bad_base_is_named), T(a_bad_serial_option_is_named),
     T(a_refused_word_leaves_its_option_alone), T(unknown_words_are_named),
     T(a_long_bad_word_is_cut_in_the_message), T(hypapp_options_are_kept_verbatim),
-    T(hypapp_options_fill_their_room_and_no_more), T(obsolete_words_are_accepted_with_a_notice),
+    T(hypapp_options_fill_their_room_and_no_more), T(a_full_room_takes_no_further_hypapp_option), T(obsolete_words_are_accepted_with_a_notice),
     T(many_obsolete_words_do_not_overflow_the_notice), T(help_lists_every_option_once))

@@ -382,6 +382,13 @@ PROMISE(e801_counts_up_to_4_gib)
 	e820_e801(&map, &ax, &bx);
 	assert_int_equal(ax, 0x3c00);
 	assert_int_equal(bx, 0xff00);
+
+	assert_true(e820_reserve(&map, MIB, ~0ull, E820_RAM));
+	e820_e801(&map, &ax, &bx);
+	assert_int_equal(ax, 0x3c00);
+	assert_int_equal(bx, 0xff00);
+	assert_int_equal(e820_int88(&map), 63 * 1024);
+	assert_true(e820_ram_end(&map, MIB) == ~0ull);
 }
 
 PROMISE(the_top_of_ram_minds_the_limit)
