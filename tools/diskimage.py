@@ -81,12 +81,15 @@ def _same_times(tree):
             os.utime(os.path.join(folder, name), (EPOCH, EPOCH), follow_symlinks=False)
 
 
-def _same_other_times(image, tree):
-    """mke2fs copies times that can't be set beforehand, or that reading a file changes."""
+def _same_inodes(image, tree, owned_by_root):
+    """Set what mke2fs copies from files and can't be set beforehand, or reading changes."""
+    values = {"atime": f"@{EPOCH}", "ctime": f"@{EPOCH}", "crtime": f"@{EPOCH}"}
+    if owned_by_root:
+        values |= {"uid": "0", "gid": "0"}
     paths = ["/", "/lost+found"]
     paths += ["/" + str(path.relative_to(tree)) for path in sorted(tree.rglob("*"))]
-    commands = "".join(f'sif "{path}" {field} @{EPOCH}\n' for path in paths
-                       for field in ("atime", "ctime", "crtime") if '"' not in path)
+    commands = "".join(f'sif "{path}" {field} {value}\n' for path in paths
+                       for field, value in values.items() if '"' not in path)
     run(["debugfs", "-w", "-f", "/dev/stdin", image], input=commands)
 
 
@@ -135,7 +138,8 @@ def make(out, tree, menu, mib=0, kind="ext2", number=1, modules_from=None, all_m
         _same_times(tree)
         partition = scratch / "partition"
         file_system(partition, tree, mib or size_mib(tree), kind, number, wrapper)
-        _same_other_times(partition, tree)
+        # An ordinary user's files become root's, unless a wrapper knows the owners.
+        _same_inodes(partition, tree, owned_by_root=os.geteuid() != 0 and not wrapper)
         core = grub_core(scratch, source, GRUB_MODULES)
         with open(scratch / "disk", "wb") as disk:
             disk.write(boot_sector(source, partition.stat().st_size // SECTOR))
