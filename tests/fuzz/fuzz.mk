@@ -12,6 +12,8 @@ FUZZ_OUT     := $(BUILD)/fuzz
 FUZZ_CC      ?= clang
 FUZZ_RUNS    ?= 40000
 FUZZ_RUNS_acpi ?= 8000
+FUZZ_RUNS_mptable ?= 10000
+FUZZ_RUNS_e820 ?= 15000
 FUZZ_SECONDS ?= 300
 FUZZ_FLAGS   := -std=gnu11 -O1 -g -fno-strict-aliasing -Wall -Wextra -Werror -Wshadow -Wno-unused-function \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
