@@ -50,4 +50,3 @@ $(FUZZ_OUT)/%.o: $(SRC)/%.c
 -include $(shell find $(FUZZ_OUT) -name '*.d' 2>/dev/null)
 
 .PHONY: check-fuzz check-fuzz-long $(addprefix check-fuzz-,$(FUZZ_NAMES)) $(addprefix check-fuzz-long-,$(FUZZ_NAMES))
-.SECONDARY:

@@ -37,4 +37,3 @@ $(UNIT_OUT)/%.o: $(SRC)/%.c
 -include $(shell find $(UNIT_OUT) -name '*.d' 2>/dev/null)
 
 .PHONY: check-unit $(addprefix check-unit-,$(UNIT_NAMES))
-.SECONDARY:
