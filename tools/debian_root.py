@@ -43,6 +43,15 @@ def as_root(state):
     return ["fakeroot", "-i", state, "-s", state]
 
 
+def _unprefix_links(tree):
+    """fakechroot writes the tree's own place into absolute symbolic links: take it out."""
+    for path in tree.rglob("*"):
+        if path.is_symlink() and os.readlink(path).startswith(f"{tree}/"):
+            target = os.readlink(path).removeprefix(str(tree))
+            path.unlink()
+            path.symlink_to(target)
+
+
 def _bootstrap(out, suite, architecture):
     with tempfile.TemporaryDirectory(prefix="debootstrap-", dir=cache.folder()) as name:
         scratch = pathlib.Path(name)
@@ -53,6 +62,7 @@ def _bootstrap(out, suite, architecture):
                        f"--variant={variant}", f"--arch={architecture}", f"--include={INCLUDE}",
                        f"--keyring={packages.KEYRING}", suite, tree, packages.archive()],
                       env=os.environ | {"PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"})
+        _unprefix_links(tree)
         diskimage.run([*wrapper, "tar", "-C", tree, "--exclude=./var/cache/apt/*",
                        "--exclude=./var/lib/apt/lists/*", "--exclude=./usr/share/doc/*",
                        "--exclude=./usr/share/locale/*", "--exclude=./usr/share/man/*",

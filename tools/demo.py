@@ -24,7 +24,7 @@ PASS = "PASS selfcheck basic"
 
 def hypervisor_disk(subarch, out):
     cache.say(f"building the {subarch} hypervisor")
-    subprocess.run(["make", "-s", "-j2", f"SUBARCH={subarch}"], cwd=cache.REPO, check=True,
+    subprocess.run(["make", "-s", f"SUBARCH={subarch}"], cwd=cache.REPO, check=True,
                    stdout=sys.stderr)
     cache.say("making the GRUB disk")
     subprocess.run([cache.REPO / "grub.py", "--subarch", subarch, "--out", out,

@@ -103,17 +103,17 @@ def main():
     typed = sys.stdin.isatty() and sys.stdout.isatty()
     try:
         machine = EXECUTORS[options.executor](options, ordered(options.d), typed)
-        with machine.start(live=True) as session:
-            if typed:
+        if typed:
+            with machine.start(live=True) as session:
                 session.interact(options.timeout)
-            else:
-                session.expect([], options.timeout)
-            result = session.finish()
-    except (emulator.Failed, TimeoutError, subprocess.CalledProcessError) as problem:
+                result = session.finish()
+        else:
+            result = machine.run(timeout=options.timeout, live=True)
+    except (emulator.Failed, subprocess.CalledProcessError) as problem:
         print(f"stack: {problem}", file=sys.stderr)
         return 1
     cache.say(f"end: {result.end} after {result.seconds:.0f} s")
-    return 1 if result.end.startswith("died") else 0
+    return 1 if result.end.startswith("died") or result.end == "timeout" else 0
 
 
 def _signed_places(words):

@@ -4,6 +4,7 @@
 
 import argparse
 import functools
+import os
 import pathlib
 import re
 import subprocess
@@ -13,6 +14,7 @@ import cache
 import debian_disk
 import diskimage
 import grub
+import qemu
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = cache.REPO / "build"
@@ -25,10 +27,13 @@ def hypervisor(subarch, *variables):
     folder = BUILD
     if variables:
         folder = BUILD / "variants" / cache.key(*variables)
+    # A make that runs the tests must not hand its own variables and jobs down.
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
     with cache.lock("make"):
         done = subprocess.run(["make", "-j2", f"SUBARCH={subarch}", f"BUILD={folder}", *variables],
-                              cwd=cache.REPO, text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT)
+                              cwd=cache.REPO, env=environment, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, f"make SUBARCH={subarch} failed:\n{done.stdout[-3000:]}"
     return folder / subarch
 
@@ -88,7 +93,14 @@ class Lab:
 
     def run(self, disks, until=(), timeout=BOUND, **machine):
         """Run disks in Bochs (bochs.Machine's options) to its end; a timeout is a failure."""
-        result = bochs.Machine(list(disks), **machine).run(until, timeout, self.live, self.keep)
+        return self._bounded(bochs.Machine(list(disks), **machine), until, timeout)
+
+    def run_in_qemu(self, disks, until=(), timeout=BOUND, **machine):
+        """The same in QEMU without KVM, so without VMX (qemu.Machine's options)."""
+        return self._bounded(qemu.Machine(list(disks), kvm=False, **machine), until, timeout)
+
+    def _bounded(self, machine, until, timeout):
+        result = machine.run(until, timeout, self.live, self.keep)
         assert result.end != "timeout", f"{timeout} s passed; said:\n{plain(result.serial)[-3000:]}"
         return result
 
