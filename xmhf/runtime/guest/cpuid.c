@@ -4,6 +4,7 @@
  * VM-execution control is shown only if that control is set (SDM 26.3, "Changes to instruction behavior").
  */
 #include "guest/exits.h"
+#include "guest/policy.h"
 #include "hypapp/hypapp.h"
 #include "machine/cpu_insn.h"
 #include "vmx/setup.h"
@@ -28,55 +29,84 @@
 #define LEAF80000001_EDX_RDTSCP	BIT(27)
 #define LEAF80000001_EDX_SYSCALL BIT(11)
 
-enum cpuid_register { EAX, EBX, ECX, EDX };
+/* Register numbers in union gprs. */
+enum cpuid_register { EAX, ECX, EDX, EBX };
 
-/* Bits that aren't shown unless all of @control, a secondary control, is set. 0: never shown. */
+/*
+ * Bits that are hidden unless @control, a secondary control, is set (0: always hidden); or that show
+ * @mirror_cr4 of the guest's CR4, where the instruction shows ours.
+ */
 struct cpuid_mask {
 	u32 leaf, subleaf;
 	enum cpuid_register reg;
 	u32 bits;
 	u32 control;
+	u32 mirror_cr4;
 };
 
 #define ANY_SUBLEAF	(~0u)
 
 static const struct cpuid_mask masks[] = {
-	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_VMX | LEAF1_ECX_SMX,		0 },
-	{ 7, 0,			   EBX, LEAF7_EBX_INVPCID,			SECONDARY_INVPCID },
-	{ 7, 0,			   EBX, LEAF7_EBX_PT,				0 },
-	{ 7, 0,			   ECX, LEAF7_ECX_WAITPKG,			SECONDARY_USER_WAIT },
-	{ 7, 0,			   ECX, LEAF7_ECX_ENQCMD,			0 },
-	{ 7, 0,			   EDX, LEAF7_EDX_UINTR | LEAF7_EDX_PCONFIG,	0 },
-	{ 7, 1,			   EAX, LEAF7_1_EAX_FRED | LEAF7_1_EAX_LASS_HRESET, 0 },
-	{ 0xd, 1,		   EAX, LEAFD_1_EAX_XSAVES,			SECONDARY_XSAVES },
-	{ 0x14, ANY_SUBLEAF,	   EAX, ~0u,					0 },
-	{ 0x14, ANY_SUBLEAF,	   EBX, ~0u,					0 },
-	{ 0x14, ANY_SUBLEAF,	   ECX, ~0u,					0 },
-	{ 0x14, ANY_SUBLEAF,	   EDX, ~0u,					0 },
-	{ 0x80000001, ANY_SUBLEAF, EDX, LEAF80000001_EDX_RDTSCP,		SECONDARY_RDTSCP },
+	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_VMX | LEAF1_ECX_SMX,		0, 0 },
+	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_OSXSAVE,			0, CR4_OSXSAVE },
+	{ 7, 0,			   EBX, LEAF7_EBX_INVPCID,			SECONDARY_INVPCID, 0 },
+	{ 7, 0,			   EBX, LEAF7_EBX_PT,				0, 0 },
+	{ 7, 0,			   ECX, LEAF7_ECX_WAITPKG,			SECONDARY_USER_WAIT, 0 },
+	{ 7, 0,			   ECX, LEAF7_ECX_ENQCMD,			0, 0 },
+	{ 7, 0,			   ECX, LEAF7_ECX_OSPKE,			0, CR4_PKE },
+	{ 7, 0,			   EDX, LEAF7_EDX_UINTR | LEAF7_EDX_PCONFIG,	0, 0 },
+	{ 7, 1,			   EAX, LEAF7_1_EAX_FRED | LEAF7_1_EAX_LASS_HRESET, 0, 0 },
+	{ 0xd, 1,		   EAX, LEAFD_1_EAX_XSAVES,			SECONDARY_XSAVES, 0 },
+	{ 0x14, ANY_SUBLEAF,	   EAX, ~0u,					0, 0 },
+	{ 0x14, ANY_SUBLEAF,	   EBX, ~0u,					0, 0 },
+	{ 0x14, ANY_SUBLEAF,	   ECX, ~0u,					0, 0 },
+	{ 0x14, ANY_SUBLEAF,	   EDX, ~0u,					0, 0 },
+	{ 0x80000001, ANY_SUBLEAF, EDX, LEAF80000001_EDX_RDTSCP,		SECONDARY_RDTSCP, 0 },
 };
 
-static void mask(u32 leaf, u32 subleaf, u32 regs[4])
-{
-	for (u32 i = 0; i < ARRAY_SIZE(masks); i++) {
-		const struct cpuid_mask *m = &masks[i];
+/* The i386 hypervisor can't enter a 64-bit guest. */
+static const struct cpuid_mask i386_masks[] = {
+	{ 0x80000001, ANY_SUBLEAF, EDX, LEAF80000001_EDX_LM | LEAF80000001_EDX_SYSCALL, 0, 0 },
+};
 
-		if (m->leaf == leaf && (m->subleaf == ANY_SUBLEAF || m->subleaf == subleaf) &&
-		    (!m->control || !(vmx_caps.secondary & m->control)))
-			regs[m->reg] &= ~m->bits;
+/* The masks that hold on this CPU, in lists by leaf, as exits look them up. */
+#define BUCKETS		32
+
+static struct cpuid_rule { struct cpuid_mask mask; u32 next; } rules[1 + ARRAY_SIZE(masks) + ARRAY_SIZE(i386_masks)];
+static u32 rule_count = 1;
+static u8 first_rule[BUCKETS];		/* 0: none */
+
+static void add_rules(const struct cpuid_mask *m, u32 count)
+{
+	for (; count--; m++) {
+		u8 *first = &first_rule[m->leaf % BUCKETS];
+
+		if (vmx_caps.secondary & m->control)
+			continue;
+		rules[rule_count] = (struct cpuid_rule){ *m, *first };
+		*first = (u8)rule_count++;
 	}
-	if (sizeof(uptr) == 4 && leaf == 0x80000001)
-		regs[EDX] &= ~(LEAF80000001_EDX_LM | LEAF80000001_EDX_SYSCALL);
 }
 
-/* Bits that mirror the guest's CR4, where the instruction just showed ours. */
-static void mirror_cr4(u32 leaf, u32 subleaf, u32 regs[4])
+void cpuid_policy_init(void)
 {
-	if (leaf == 1)
-		regs[ECX] = (regs[ECX] & ~LEAF1_ECX_OSXSAVE) |
-			    (vmcs_read(GUEST_CR4) & CR4_OSXSAVE ? LEAF1_ECX_OSXSAVE : 0);
-	else if (leaf == 7 && subleaf == 0)
-		regs[ECX] = (regs[ECX] & ~LEAF7_ECX_OSPKE) | (vmcs_read(GUEST_CR4) & CR4_PKE ? LEAF7_ECX_OSPKE : 0);
+	add_rules(masks, ARRAY_SIZE(masks));
+	if (sizeof(uptr) == 4)
+		add_rules(i386_masks, ARRAY_SIZE(i386_masks));
+}
+
+static void apply(struct vcpu *v, u32 leaf, u32 subleaf, u32 rule)
+{
+	do {
+		const struct cpuid_mask *m = &rules[rule].mask;
+
+		rule = rules[rule].next;
+		if (m->leaf != leaf || (m->subleaf != subleaf && m->subleaf != ANY_SUBLEAF))
+			continue;
+		v->regs.r[m->reg] &= ~m->bits;
+		if (m->mirror_cr4 && vmcs_read(GUEST_CR4) & m->mirror_cr4)
+			v->regs.r[m->reg] |= m->bits;
+	} while (rule);
 }
 
 /* Us: how many copies are stacked. A copy below answers the same leaf. */
@@ -91,15 +121,14 @@ static struct cpuid_regs us(void)
 enum verdict guest_cpuid(struct vcpu *v)
 {
 	u32 leaf = (u32)v->regs.rax, subleaf = (u32)v->regs.rcx;
-	struct cpuid_regs r = leaf == LEAF_US ? us() : cpuid(leaf, subleaf);
-	u32 regs[4] = { r.eax, r.ebx, r.ecx, r.edx };
+	struct cpuid_regs r = __builtin_expect(leaf == LEAF_US, 0) ? us() : cpuid(leaf, subleaf);
+	u32 rule = first_rule[leaf % BUCKETS];
 
-	mask(leaf, subleaf, regs);
-	mirror_cr4(leaf, subleaf, regs);
-	hypapp_cpuid(leaf, subleaf, regs);
-	v->regs.rax = regs[EAX];
-	v->regs.rbx = regs[EBX];
-	v->regs.rcx = regs[ECX];
-	v->regs.rdx = regs[EDX];
+	v->regs.rax = r.eax;
+	v->regs.rcx = r.ecx;
+	v->regs.rdx = r.edx;
+	v->regs.rbx = r.ebx;
+	if (rule)
+		apply(v, leaf, subleaf, rule);
 	return ADVANCE;
 }

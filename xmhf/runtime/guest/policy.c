@@ -39,6 +39,7 @@ void policy_intercept_ports(u16 first, u32 count, bool wanted)
 
 void policy_init(void)
 {
+	cpuid_policy_init();
 	msr_policy_init();
 	io_policy_init();
 }

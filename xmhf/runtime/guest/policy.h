@@ -16,7 +16,8 @@ void policy_intercept_msr(u32 msr, bool read, bool write);
 /* @wanted: exit on @count ports from @first; else don't. */
 void policy_intercept_ports(u16 first, u32 count, bool wanted);
 
-/* msr.c, io.c */
+/* cpuid.c, msr.c, io.c */
+void cpuid_policy_init(void);
 void msr_policy_init(void);
 void io_policy_init(void);
 

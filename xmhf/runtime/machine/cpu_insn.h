@@ -115,6 +115,15 @@ static inline u64 rdtsc(void)
 	return (u64)hi << 32 | lo;
 }
 
+/* The low half alone: differences below 2^32 ticks need no more. */
+static inline u32 rdtsc_low(void)
+{
+	u32 lo;
+
+	__asm__ volatile("rdtsc" : "=a"(lo) : : "edx");
+	return lo;
+}
+
 static inline void xsetbv(u32 index, u64 value)
 {
 	__asm__ volatile("xsetbv" : : "c"(index), "a"((u32)value), "d"((u32)(value >> 32)));

@@ -43,7 +43,7 @@ static void print_backtrace(const struct vcpu *v, const uptr *sp)
 static void print_exits(const struct vcpu *v)
 {
 	for (u32 i = 0; i < EXIT_RING; i++) {
-		const struct exit_record *r = &v->ring[(v->ring_at + i) % EXIT_RING];
+		const struct exit_record *r = &v->ring[(v->ring_at / sizeof(v->ring[0]) + 1 + i) % EXIT_RING];
 
 		if (r->rip || r->reason)
 			console_print("exit: %s at 0x%llx\n", exit_name(r->reason), r->rip);

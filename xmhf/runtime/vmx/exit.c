@@ -57,14 +57,12 @@ enum verdict inject(struct vcpu *v, enum vector vector, int error)
 	return INJECT;
 }
 
-void exit_advance(struct vcpu *v)
+inline void exit_advance(struct vcpu *v)
 {
-	u64 before = vmcs_read(GUEST_RIP);
-	u64 rip = before + vmcs_read32(EXIT_INSTR_LEN);
+	u64 rip = v->rip + vmcs_read32(EXIT_INSTR_LEN);
 	u32 blocking = vmcs_read32(GUEST_INTERRUPTIBILITY);
 
-	(void)v;
-	if (__builtin_expect((rip ^ before) >> 32 & 1, 0) && !(vmcs_read32(GUEST_CS_AR) & AR_LONG))
+	if (__builtin_expect((rip ^ v->rip) >> 32 & 1, 0) && !(vmcs_read32(GUEST_CS_AR) & AR_LONG))
 		rip = (u32)rip;
 	vmcs_write(GUEST_RIP, rip);
 	if (__builtin_expect(blocking & (BLOCKING_STI | BLOCKING_MOV_SS), 0))
@@ -73,23 +71,22 @@ void exit_advance(struct vcpu *v)
 		vmcs_write(GUEST_PENDING_DBG, vmcs_read(GUEST_PENDING_DBG) | PENDING_DBG_BS);
 }
 
-static void act(struct vcpu *v, enum verdict verdict)
+/* What a verdict asks for, other than the common ADVANCE and RESUME. */
+static __attribute__((noinline)) void act(struct vcpu *v, enum verdict verdict)
 {
-	switch (verdict) {
-	case RESUME:
-		break;
-	case ADVANCE:
-		exit_advance(v);
-		break;
-	case INJECT:
-		vmcs_write(ENTRY_INTR_INFO, v->event_info);
-		if (v->event_info & INTR_ERROR_CODE)
-			vmcs_write(ENTRY_ERROR_CODE, v->event_error);
-		break;
-	case SHUT_DOWN:
+	if (verdict == SHUT_DOWN) {
 		hypapp_shutdown();
 		machine_reset();
 	}
+	vmcs_write(ENTRY_INTR_INFO, v->event_info);
+	if (v->event_info & INTR_ERROR_CODE)
+		vmcs_write(ENTRY_ERROR_CODE, v->event_error);
+}
+
+static struct exit_record *ring_next(struct vcpu *v)
+{
+	v->ring_at = (v->ring_at + sizeof(struct exit_record)) % sizeof(v->ring);
+	return (struct exit_record *)((u8 *)v->ring + v->ring_at);
 }
 
 static NORETURN void unknown_exit(u32 reason)
@@ -101,17 +98,25 @@ static NORETURN void unknown_exit(u32 reason)
 
 void vm_exit(struct vcpu *v)
 {
-	u64 start = rdtsc();
+	u32 start = rdtsc_low(), spent;
 	u32 reason = vmcs_read32(EXIT_REASON);
-	struct exit_record *record = &v->ring[v->ring_at++ % EXIT_RING];
+	struct exit_record *record = ring_next(v);
+	enum verdict verdict;
 
 	record->reason = reason;
-	record->rip = vmcs_read(GUEST_RIP);
+	record->rip = v->rip = vmcs_read(GUEST_RIP);
 	if (reason >= EXIT_REASONS || !l1_exits[reason].handle)
 		unknown_exit(reason);
 	v->exits[reason]++;
-	act(v, l1_exits[reason].handle(v));
-	v->root_ticks += rdtsc() - start;
+	verdict = l1_exits[reason].handle(v);
+	if (verdict == ADVANCE)
+		exit_advance(v);
+	else if (verdict != RESUME)
+		act(v, verdict);
+	spent = rdtsc_low() - start;
+	v->root_ticks += spent;
+	if (__builtin_expect(reason == EXIT_INIT, 0))
+		v->init_ticks = MAX(v->init_ticks, spent);
 }
 
 void vm_work(struct vcpu *v)

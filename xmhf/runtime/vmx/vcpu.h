@@ -48,7 +48,7 @@ enum verdict {
 
 #define EXIT_RING	16	/* a power of two */
 
-struct exit_record { u32 reason; u32 qualification; u64 rip; };
+struct exit_record { u64 rip; u32 reason; };
 
 struct vcpu {
 	union gprs regs;
@@ -62,10 +62,11 @@ struct vcpu {
 	u32 event_error;
 	u32 pin_ctrls, primary_ctrls;	/* as last written */
 	void *vmxon_region, *vmcs01;
+	u64 rip;			/* of the guest, at this exit */
 	u64 root_ticks;			/* TSC ticks spent in root mode since the first entry */
 	u64 init_ticks;			/* the longest INIT exit, in ticks */
 	u64 exits[EXIT_REASONS];
-	u32 ring_at;
+	u32 ring_at;			/* offset of the latest record */
 	struct exit_record ring[EXIT_RING];
 	u64 gdt[5];
 	u8 tss[104];
