@@ -43,8 +43,12 @@ def as_root(state):
     return ["fakeroot", "-i", state, "-s", state]
 
 
-def _unprefix_links(tree):
-    """fakechroot writes the tree's own place into absolute symbolic links: take it out."""
+def _undo_fakechroot(tree):
+    """Its links to the host's folders become folders; the tree's place goes out of the others."""
+    for name in ("dev", "proc", "sys"):
+        if (tree / name).is_symlink():
+            (tree / name).unlink()
+            (tree / name).mkdir()
     for path in tree.rglob("*"):
         if path.is_symlink() and os.readlink(path).startswith(f"{tree}/"):
             target = os.readlink(path).removeprefix(str(tree))
@@ -62,7 +66,7 @@ def _bootstrap(out, suite, architecture):
                        f"--variant={variant}", f"--arch={architecture}", f"--include={INCLUDE}",
                        f"--keyring={packages.KEYRING}", suite, tree, packages.archive()],
                       env=os.environ | {"PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"})
-        _unprefix_links(tree)
+        _undo_fakechroot(tree)
         diskimage.run([*wrapper, "tar", "-C", tree, "--exclude=./var/cache/apt/*",
                        "--exclude=./var/lib/apt/lists/*", "--exclude=./usr/share/doc/*",
                        "--exclude=./usr/share/locale/*", "--exclude=./usr/share/man/*",
