@@ -195,8 +195,8 @@ static const char *take_value(const struct option *option, const struct word *wo
 			return "isn't a number";
 	}
 	if (number < option->min || number > option->max) {
-		fmt_snprint(buf, size, "out of range 0x%llx..0x%llx", (unsigned long long)option->min,
-			    (unsigned long long)option->max);
+		fmt_snprint(buf, size, "out of range 0x%llx..0x%llx", option->min,
+			    option->max);
 		return buf;
 	}
 	if (option->kind == BASE && (number & SIZE_2M_MASK) != 0)
@@ -334,6 +334,6 @@ const char *cmdline_help(u32 index, char *buf, size_t size)
 		fmt_snprint(buf, size, "%-10s  %s", option->name, option->help);
 	else
 		fmt_snprint(buf, size, "%-10s  0x%llx..0x%llx  %s", option->name,
-			    (unsigned long long)option->min, (unsigned long long)option->max, option->help);
+			    option->min, option->max, option->help);
 	return buf;
 }
