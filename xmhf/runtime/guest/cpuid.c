@@ -29,12 +29,14 @@
 #define LEAF80000001_EDX_RDTSCP	BIT(27)
 #define LEAF80000001_EDX_SYSCALL BIT(11)
 
+#define AR_LONG			BIT(13)		/* CS.L */
+
 /* Register numbers in union gprs. */
 enum cpuid_register { EAX, ECX, EDX, EBX };
 
 /*
  * Bits that are hidden unless @control, a secondary control, is set (0: always hidden); or that show
- * @mirror_cr4 of the guest's CR4, where the instruction shows ours.
+ * @mirror_cr4 of the guest's CR4, where the instruction shows ours; or that show in 64-bit mode alone.
  */
 struct cpuid_mask {
 	u32 leaf, subleaf;
@@ -42,31 +44,33 @@ struct cpuid_mask {
 	u32 bits;
 	u32 control;
 	u32 mirror_cr4;
+	bool only_64_bit;
 };
 
 #define ANY_SUBLEAF	(~0u)
 
 static const struct cpuid_mask masks[] = {
-	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_VMX | LEAF1_ECX_SMX,		0, 0 },
-	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_OSXSAVE,			0, CR4_OSXSAVE },
-	{ 7, 0,			   EBX, LEAF7_EBX_INVPCID,			SECONDARY_INVPCID, 0 },
-	{ 7, 0,			   EBX, LEAF7_EBX_PT,				0, 0 },
-	{ 7, 0,			   ECX, LEAF7_ECX_WAITPKG,			SECONDARY_USER_WAIT, 0 },
-	{ 7, 0,			   ECX, LEAF7_ECX_ENQCMD,			0, 0 },
-	{ 7, 0,			   ECX, LEAF7_ECX_OSPKE,			0, CR4_PKE },
-	{ 7, 0,			   EDX, LEAF7_EDX_UINTR | LEAF7_EDX_PCONFIG,	0, 0 },
-	{ 7, 1,			   EAX, LEAF7_1_EAX_FRED | LEAF7_1_EAX_LASS_HRESET, 0, 0 },
-	{ 0xd, 1,		   EAX, LEAFD_1_EAX_XSAVES,			SECONDARY_XSAVES, 0 },
-	{ 0x14, ANY_SUBLEAF,	   EAX, ~0u,					0, 0 },
-	{ 0x14, ANY_SUBLEAF,	   EBX, ~0u,					0, 0 },
-	{ 0x14, ANY_SUBLEAF,	   ECX, ~0u,					0, 0 },
-	{ 0x14, ANY_SUBLEAF,	   EDX, ~0u,					0, 0 },
-	{ 0x80000001, ANY_SUBLEAF, EDX, LEAF80000001_EDX_RDTSCP,		SECONDARY_RDTSCP, 0 },
+	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_VMX | LEAF1_ECX_SMX,		0, 0, false },
+	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_OSXSAVE,			0, CR4_OSXSAVE, false },
+	{ 7, 0,			   EBX, LEAF7_EBX_INVPCID,			SECONDARY_INVPCID, 0, false },
+	{ 7, 0,			   EBX, LEAF7_EBX_PT,				0, 0, false },
+	{ 7, 0,			   ECX, LEAF7_ECX_WAITPKG,			SECONDARY_USER_WAIT, 0, false },
+	{ 7, 0,			   ECX, LEAF7_ECX_ENQCMD,			0, 0, false },
+	{ 7, 0,			   ECX, LEAF7_ECX_OSPKE,			0, CR4_PKE, false },
+	{ 7, 0,			   EDX, LEAF7_EDX_UINTR | LEAF7_EDX_PCONFIG,	0, 0, false },
+	{ 7, 1,			   EAX, LEAF7_1_EAX_FRED | LEAF7_1_EAX_LASS_HRESET, 0, 0, false },
+	{ 0xd, 1,		   EAX, LEAFD_1_EAX_XSAVES,			SECONDARY_XSAVES, 0, false },
+	{ 0x14, ANY_SUBLEAF,	   EAX, ~0u,					0, 0, false },
+	{ 0x14, ANY_SUBLEAF,	   EBX, ~0u,					0, 0, false },
+	{ 0x14, ANY_SUBLEAF,	   ECX, ~0u,					0, 0, false },
+	{ 0x14, ANY_SUBLEAF,	   EDX, ~0u,					0, 0, false },
+	{ 0x80000001, ANY_SUBLEAF, EDX, LEAF80000001_EDX_RDTSCP,		SECONDARY_RDTSCP, 0, false },
+	{ 0x80000001, ANY_SUBLEAF, EDX, LEAF80000001_EDX_SYSCALL,		0, 0, true },
 };
 
 /* The i386 hypervisor can't enter a 64-bit guest. */
 static const struct cpuid_mask i386_masks[] = {
-	{ 0x80000001, ANY_SUBLEAF, EDX, LEAF80000001_EDX_LM | LEAF80000001_EDX_SYSCALL, 0, 0 },
+	{ 0x80000001, ANY_SUBLEAF, EDX, LEAF80000001_EDX_LM | LEAF80000001_EDX_SYSCALL, 0, 0, false },
 };
 
 /* The masks that hold on this CPU, in lists by leaf, as exits look them up. */
@@ -95,6 +99,11 @@ void cpuid_policy_init(void)
 		add_rules(i386_masks, ARRAY_SIZE(i386_masks));
 }
 
+static bool in_64_bit_mode(void)
+{
+	return vmcs_read(GUEST_EFER) & EFER_LMA && vmcs_read32(GUEST_CS_AR) & AR_LONG;
+}
+
 static void apply(struct vcpu *v, u32 leaf, u32 subleaf, u32 rule)
 {
 	do {
@@ -102,6 +111,8 @@ static void apply(struct vcpu *v, u32 leaf, u32 subleaf, u32 rule)
 
 		rule = rules[rule].next;
 		if (m->leaf != leaf || (m->subleaf != subleaf && m->subleaf != ANY_SUBLEAF))
+			continue;
+		if (m->only_64_bit && in_64_bit_mode())
 			continue;
 		v->regs.r[m->reg] &= ~m->bits;
 		if (m->mirror_cr4 && vmcs_read(GUEST_CR4) & m->mirror_cr4)
