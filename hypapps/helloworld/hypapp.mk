@@ -1,1 +1,2 @@
-APP_SOURCES :=
+# SPDX-License-Identifier: BSD-2-Clause
+APP_SOURCES := helloworld.c

@@ -7,8 +7,11 @@
 #include "memory/ept01.h"
 
 /* Exit qualification, SDM table 28-7. */
+#define QUAL_READ		BIT(0)
 #define QUAL_WRITE		BIT(1)
 #define QUAL_FETCH		BIT(2)
+#define QUAL_HAS_LINEAR		BIT(7)
+#define QUAL_TRANSLATED		BIT(8)
 #define QUAL_NMI_UNBLOCKING	BIT(12)
 
 static u32 touches;		/* of our range, by the guest; counted, told once */
@@ -41,6 +44,43 @@ static enum verdict our_range(struct vcpu *v, u64 at, u32 qualification)
 	return retry(qualification);
 }
 
+/* The guest may do all that it tried by now: the violation was stale, or the hypapp gave the rights back. */
+static bool is_allowed(u64 at, u32 qualification)
+{
+	struct ept_leaf leaf;
+	u32 tried = qualification & EPT_RWX;		/* bits 2:0 have the order of the rights */
+	bool mapped;
+
+	lock_take(&ept01_lock);
+	mapped = ept_lookup(&ept01, (gpa1_t){ at }, &leaf);
+	lock_drop(&ept01_lock);
+	return mapped && !(tried & ~(u32)leaf.rights);
+}
+
+static enum verdict ask_hypapp(struct vcpu *v, u64 at, u32 qualification)
+{
+	struct xmhf_violation violation = {
+		.at = { at },
+		.has_linear = qualification & QUAL_HAS_LINEAR,
+		.page_walk = (qualification & (QUAL_HAS_LINEAR | QUAL_TRANSLATED)) == QUAL_HAS_LINEAR,
+		.read = qualification & QUAL_READ,
+		.write = qualification & QUAL_WRITE,
+		.fetch = qualification & QUAL_FETCH,
+	};
+
+	if (violation.has_linear)
+		violation.linear.at = vmcs_read(GUEST_LINEAR_ADDR);
+	switch (hypapp_ept_violation(v, &violation)) {
+	case XMHF_INJECT:
+		return INJECT;
+	case XMHF_SKIP:
+		return retry(qualification);
+	case XMHF_CHAIN:
+		break;
+	}
+	return is_allowed(at, qualification) ? retry(qualification) : inject(v, GP_FAULT, 0);
+}
+
 enum verdict guest_ept_violation(struct vcpu *v)
 {
 	u64 at = vmcs_read(GUEST_PHYSICAL_ADDR);
@@ -58,7 +98,7 @@ enum verdict guest_ept_violation(struct vcpu *v)
 	if (!filled)
 		return inject(v, GP_FAULT, 0);		/* beyond what EPT translates, or out of tables */
 	if (mapped && (leaf.rights & EPT_RWX) != EPT_RWX)
-		return hypapp_ept_violation(v, at, qualification) ? ADVANCE : retry(qualification);
+		return ask_hypapp(v, at, qualification);
 	return retry(qualification);
 }
 

@@ -1,10 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L1's memory, with our own range kept out of reach. */
 #include "guest/memory.h"
+#include "guest/state.h"
 #include "lib/string.h"
+#include "machine/cpu_insn.h"
 #include "machine/machine.h"
+#include "machine/trap.h"
+#include "memory/ept01.h"
 
 #define PDPT_ADDRESS	0xffffffe0u
+#define CR4_SMAP	BIT(21)
+#define CR4_PKS		BIT(24)
+#define MSR_PKRS	0x6e1
+#define RFLAGS_AC	BIT(18)
+#define AR_LONG		BIT(13)
+#define AR_DEFAULT_32	BIT(14)
+#define AR_DPL(ar)	((ar) >> 5 & 3)
+
+/* ---- physical, as ourselves ---- */
 
 static bool reachable(gpa1_t at, size_t length)
 {
@@ -38,4 +51,204 @@ bool guest_read_pdptes(u32 cr3, u64 pdpte[4])
 		if (!walk_pdpte_valid(pdpte[i], machine.maxphyaddr))
 			return false;
 	return true;
+}
+
+/* ---- physical, as the guest: what EPT01 lets it ---- */
+
+/* Where @at leads if EPT01 allows @rights there, else NULL. Call with ept01_lock held, and use it under the lock. */
+static void *place(u64 at, enum ept_rights rights)
+{
+	struct ept_leaf leaf;
+
+	if (at >= machine.host_top)
+		return NULL;
+	if (machine_is_ours(at) && rights & EPT_W)
+		ept01_throw_away((gpa1_t){ round_down(at, PAGE_SIZE) });
+	if (!ept_lookup(&ept01, (gpa1_t){ at }, &leaf) &&
+	    (!ept_fill(&ept01, (gpa1_t){ at }) || !ept_lookup(&ept01, (gpa1_t){ at }, &leaf)))
+		return NULL;
+	return (leaf.rights & rights) == rights && leaf.hpa.at < machine.host_top ? (void *)(uptr)leaf.hpa.at : NULL;
+}
+
+/* A piece that doesn't cross a page. */
+static bool touch(u64 at, enum walk_kind kind, void *data, size_t length)
+{
+	void *here;
+
+	lock_take(&ept01_lock);
+	here = place(at, kind == WALK_WRITE ? EPT_RW : EPT_R);
+	if (here && data && kind == WALK_WRITE)
+		memcpy(here, data, length);
+	else if (here && data)
+		memcpy(data, here, length);
+	lock_drop(&ept01_lock);
+	return here != NULL;
+}
+
+/* A paging-structure entry; a CPU reads ones where there is no memory. */
+static bool read_entry(void *unused, u64 at, void *entry, u32 size)
+{
+	(void)unused;
+	if (at >= machine.host_top)
+		memset(entry, 0xff, size);
+	else
+		return touch(at, WALK_READ, entry, size);
+	return true;
+}
+
+/* A and D; in tables that EPT01 keeps from being written they stay as they are. */
+static bool mark_entry(void *unused, u64 at, u64 old, u64 new, u32 size)
+{
+	bool same = true;
+	void *entry;
+
+	(void)unused;
+	lock_take(&ept01_lock);
+	entry = place(at, EPT_RW);
+	if (entry && size == sizeof(u32)) {
+		u32 old32 = (u32)old;
+
+		same = __atomic_compare_exchange_n((u32 *)entry, &old32, (u32)new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	} else if (entry) {
+		same = __sync_bool_compare_and_swap((u64 *)entry, old, new);
+	}
+	lock_drop(&ept01_lock);
+	return same;
+}
+
+static const struct walk_memory tables = { read_entry, mark_entry, NULL };
+static const struct walk_memory tables_unmarked = { read_entry, NULL, NULL };
+
+/* ---- linear ---- */
+
+static u32 read_pkru(void)
+{
+	uptr cr4 = read_cr4();
+	u32 pkru;
+
+	write_cr4(cr4 | CR4_PKE);
+	__asm__ volatile("rdpkru" : "=a"(pkru) : "c"(0) : "edx");
+	write_cr4(cr4);
+	return pkru;
+}
+
+struct walk_regs guest_paging(void)
+{
+	struct walk_regs regs = {
+		.cr0 = state_cr0(), .cr3 = vmcs_read(GUEST_CR3), .cr4 = state_cr4(), .efer = vmcs_read(GUEST_EFER),
+		.maxphyaddr = machine.maxphyaddr,
+		.rflags_ac = vmcs_read(GUEST_RFLAGS) & RFLAGS_AC,
+		.has_1g_pages = cpuid(0x80000001, 0).edx >> 26 & 1,
+	};
+	u64 pkrs;
+
+	for (u32 i = 0; i < ARRAY_SIZE(regs.pdpte); i++)
+		regs.pdpte[i] = vmcs_read((enum vmcs_field)(GUEST_PDPTE0 + 2 * i));
+	if (regs.cr4 & CR4_PKE)
+		regs.pkru = read_pkru();
+	if (regs.cr4 & CR4_PKS && rdmsr_safe(MSR_PKRS, &pkrs))
+		regs.pkrs = (u32)pkrs;
+	return regs;
+}
+
+struct walk_access guest_access_now(enum walk_kind kind)
+{
+	return (struct walk_access){ .kind = kind, .user = guest_cpl() == 3 };
+}
+
+static enum guest_access translate(const struct walk_regs *paging, const struct walk_memory *memory,
+				   struct walk_access access, u64 linear, struct walk_result *to, struct guest_fault *fault)
+{
+	switch (walk(paging, memory, linear, access, to)) {
+	case WALK_OK:
+		return GUEST_DONE;
+	case WALK_FAULT:
+		*fault = (struct guest_fault){ linear, to->error_code };
+		return GUEST_PAGE_FAULT;
+	case WALK_NOT_CANONICAL:
+		return GUEST_NOT_CANONICAL;
+	case WALK_NO_MEMORY:
+		break;
+	}
+	return GUEST_FORBIDDEN;
+}
+
+/* Goes over the pages of a range; with @data it copies, without it only tries. */
+static enum guest_access each_page(const struct walk_regs *paging, struct walk_access access, u64 linear, u8 *data,
+				   size_t length, struct guest_fault *fault)
+{
+	enum guest_access status = GUEST_DONE;
+
+	while (length && status == GUEST_DONE) {
+		size_t piece = MIN(length, PAGE_SIZE - (size_t)(linear & PAGE_MASK));
+		struct walk_result page;
+
+		if (!(paging->efer & EFER_LMA))
+			linear = (u32)linear;
+		status = translate(paging, &tables, access, linear, &page, fault);
+		if (status == GUEST_DONE && !touch(page.gpa, access.kind, data, piece))
+			status = GUEST_FORBIDDEN;
+		if (data)
+			data += piece;
+		linear += piece;
+		length -= piece;
+	}
+	return status;
+}
+
+enum guest_access guest_access_linear(const struct walk_regs *paging, struct walk_access access, u64 linear,
+				      void *data, size_t length, struct guest_fault *fault)
+{
+	bool one_page = (linear & PAGE_MASK) + length <= PAGE_SIZE;
+	enum guest_access status = GUEST_DONE;
+
+	if (!data || !one_page)
+		status = each_page(paging, access, linear, NULL, length, fault);
+	if (data && status == GUEST_DONE)
+		status = each_page(paging, access, linear, data, length, fault);
+	return status;
+}
+
+enum guest_access guest_read_linear(u64 linear, void *to, size_t length, struct guest_fault *fault)
+{
+	struct walk_regs paging = guest_paging();
+
+	return guest_access_linear(&paging, guest_access_now(WALK_READ), linear, to, length, fault);
+}
+
+enum guest_access guest_write_linear(u64 linear, const void *from, size_t length, struct guest_fault *fault)
+{
+	struct walk_regs paging = guest_paging();
+
+	return guest_access_linear(&paging, guest_access_now(WALK_WRITE), linear, (void *)(uptr)from, length, fault);
+}
+
+enum guest_access guest_translate(u64 linear, struct walk_result *to, struct guest_fault *fault)
+{
+	struct walk_regs paging = guest_paging();
+
+	paging.cr4 &= ~(u64)(CR4_SMAP | CR4_PKE | CR4_PKS);
+	return translate(&paging, &tables_unmarked, (struct walk_access){ .kind = WALK_READ }, linear, to, fault);
+}
+
+enum verdict guest_inject_fault(struct vcpu *v, enum guest_access access, const struct guest_fault *fault)
+{
+	if (access != GUEST_PAGE_FAULT)
+		return inject(v, GP_FAULT, 0);
+	write_cr2((uptr)fault->linear);
+	return inject(v, PF_FAULT, (int)fault->error_code);
+}
+
+u32 guest_cpl(void)
+{
+	return AR_DPL(vmcs_read32(GUEST_SS_AR));
+}
+
+u32 guest_code_bits(void)
+{
+	u32 rights = vmcs_read32(GUEST_CS_AR);
+
+	if (rights & AR_LONG && vmcs_read(GUEST_EFER) & EFER_LMA)
+		return 64;
+	return rights & AR_DEFAULT_32 ? 32 : 16;
 }

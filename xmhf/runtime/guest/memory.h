@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reaching L1's memory: by physical address, and by linear address through L1's own paging. */
+/*
+ * Reaching L1's memory. By physical address as ourselves: whatever protections EPT01 has. By linear address on
+ * the guest's behalf: through its own paging and through EPT01, so an access of ours can do no more than one
+ * of the guest's would have done.
+ */
 #ifndef GUEST_MEMORY_H
 #define GUEST_MEMORY_H
 
@@ -15,5 +19,47 @@ MUST_CHECK bool guest_write_physical(gpa1_t at, const void *from, size_t length)
 
 /* The four PDPTEs at @cr3. False if one is reserved or out of reach: #GP(0), SDM 5.4.1. */
 MUST_CHECK bool guest_read_pdptes(u32 cr3, u64 pdpte[4]);
+
+enum guest_access {
+	GUEST_DONE,
+	GUEST_PAGE_FAULT,		/* struct guest_fault says which */
+	GUEST_NOT_CANONICAL,		/* #GP(0), or #SS(0) with the stack segment */
+	GUEST_FORBIDDEN,		/* EPT01 doesn't let the guest: #GP(0) */
+};
+
+struct guest_fault {
+	u64 linear;			/* for CR2 */
+	u32 error_code;
+};
+
+/* The paging that L1 has now, as walk() wants it. */
+struct walk_regs guest_paging(void);
+
+/* How L1's current CPL accesses memory. */
+struct walk_access guest_access_now(enum walk_kind kind);
+
+/*
+ * Accesses @length bytes at @linear by @paging and @access, as one access of L1's: A and D flags are set, and
+ * nothing is read or written unless all pages can be. @data is read into, or written from by WALK_WRITE; NULL
+ * only tries. Addresses outside IA-32e mode wrap at 4 GiB. @fault is filled with GUEST_PAGE_FAULT alone.
+ */
+MUST_CHECK enum guest_access guest_access_linear(const struct walk_regs *paging, struct walk_access access, u64 linear,
+						 void *data, size_t length, struct guest_fault *fault);
+
+/* Both with the paging and the privilege of now. */
+MUST_CHECK enum guest_access guest_read_linear(u64 linear, void *to, size_t length, struct guest_fault *fault);
+MUST_CHECK enum guest_access guest_write_linear(u64 linear, const void *from, size_t length, struct guest_fault *fault);
+
+/* Where @linear leads by the paging of now, whatever the privilege; A and D stay as they are. */
+MUST_CHECK enum guest_access guest_translate(u64 linear, struct walk_result *to, struct guest_fault *fault);
+
+/* The exception for what an access came to, anything but GUEST_DONE. */
+MUST_CHECK enum verdict guest_inject_fault(struct vcpu *v, enum guest_access access, const struct guest_fault *fault);
+
+/* 3 in V86 mode, 0 in real mode. */
+u32 guest_cpl(void);
+
+/* 16, 32 or 64: the default operand size of the code that runs. */
+u32 guest_code_bits(void);
 
 #endif

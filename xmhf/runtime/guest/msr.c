@@ -146,8 +146,12 @@ enum verdict guest_wrmsr(struct vcpu *v)
 	u64 value = guest_edx_eax(v);
 	const struct msr_rule *rule = find(msr);
 
-	if (mtrr_is_msr(msr, machine.mtrr.cap) && hypapp_mtrr_write(msr, value))
-		return inject(v, GP_FAULT, 0);
+	if (mtrr_is_msr(msr, machine.mtrr.cap)) {
+		enum xmhf_result result = hypapp_mtrr_write(v, msr, value);
+
+		if (result != XMHF_CHAIN)
+			return hypapp_verdict(v, result);
+	}
 	if (!(rule && rule->write ? rule->write(msr, value) : wrmsr_safe(msr, value)))
 		return inject(v, GP_FAULT, 0);
 	return ADVANCE;

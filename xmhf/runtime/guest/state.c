@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Register states that hardware makes and we have to make up. */
+#include "guest/interrupts.h"
 #include "guest/state.h"
 #include "lib/string.h"
 #include "machine/cpu_insn.h"
@@ -138,6 +139,7 @@ void state_start_ap(struct vcpu *v, u8 vector)
 {
 	init_state(v, (u16)(vector << 8), 0, state_cr0() & (CR0_CD | CR0_NW));
 	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+	interrupts_drop(v);
 	lapic_reset();
 	__atomic_store_n(&v->waits_for_sipi, false, __ATOMIC_SEQ_CST);
 }

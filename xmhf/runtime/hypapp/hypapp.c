@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* What a hypapp's answer means for the exit. */
 #include "hypapp/hypapp.h"
-void hypapp_main(void) {}
-void hypapp_cpuid(u32 leaf, u32 subleaf, u32 regs[4]) { (void)leaf; (void)subleaf; (void)regs; }
-bool hypapp_mtrr_write(u32 msr, u64 value) { (void)msr; (void)value; return false; }
-bool hypapp_ept_violation(struct vcpu *v, u64 at, u32 q) { (void)v; (void)at; (void)q; return false; }
-void hypapp_shutdown(void) {}
+
+enum verdict hypapp_verdict(const struct vcpu *v, enum xmhf_result result)
+{
+	if (result == XMHF_INJECT)
+		return INJECT;
+	return vmcs_read(GUEST_RIP) == v->rip ? ADVANCE : RESUME;
+}

@@ -39,6 +39,15 @@ u32 lapic_id(void)
 	return base ? get(base, LAPIC_ID) >> 24 : get(base, LAPIC_ID);
 }
 
+void lapic_acknowledge(u8 vector)
+{
+	u64 apic_base = rdmsr(MSR_APIC_BASE);
+	volatile u8 *base = xapic(apic_base);
+
+	if (apic_base & APIC_BASE_ENABLE && get(base, (enum lapic_register)(LAPIC_ISR + vector / 32 * 0x10)) & BIT(vector % 32))
+		set(base, LAPIC_EOI, 0);
+}
+
 void lapic_send(u32 apic_id, u32 icr)
 {
 	u64 apic_base = rdmsr(MSR_APIC_BASE);

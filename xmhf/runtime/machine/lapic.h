@@ -19,6 +19,9 @@ enum lapic_register { LAPIC_ID = 0x20, LAPIC_TPR = 0x80, LAPIC_EOI = 0xb0, LAPIC
 
 u32 lapic_id(void);
 
+/* Ends the interrupt @vector if this APIC has it in service; one from the 8259s it hasn't. */
+void lapic_acknowledge(u8 vector);
+
 /* Sends @icr to @apic_id (ignored with a shorthand); ICR2 of the guest's stays as it was. */
 void lapic_send(u32 apic_id, u32 icr);
 

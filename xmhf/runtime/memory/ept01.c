@@ -62,6 +62,10 @@ void ept01_build(void)
 	if (!ept_map_identity(&ept01, gpa1(0), gpa1(round_up(top, PAGE_SIZE))))
 		panic("no memory for EPT01");
 	redirect_our_range();
+}
+
+void ept01_guest_runs(void)
+{
 	ops.flush_now = flush_all;
 }
 

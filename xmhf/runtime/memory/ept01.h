@@ -12,6 +12,9 @@ extern struct lock ept01_lock;		/* around every use of ept01 once the guest runs
 /* All of memory one to one, our range as a page of ones. */
 void ept01_build(void);
 
+/* From now on a change is flushed on all CPUs. */
+void ept01_guest_runs(void);
+
 /* A guest write to our page at @page: from now on writes and reads go to a throw-away page. */
 void ept01_throw_away(gpa1_t page);
 

@@ -9,7 +9,7 @@
 #include "vmx/vcpu.h"
 
 /* The trampoline's parameters, at its page's end. */
-#define TRAMPOLINE_PAGE		0x7000u	/* conventional memory that no boot sector starts in; saved and restored */
+#define TRAMPOLINE_PAGE		0x7000	/* conventional memory that no boot sector starts in; saved and restored */
 #define TRAMPOLINE_CR3		0xfe0
 #define TRAMPOLINE_CR4		0xfe4
 #define TRAMPOLINE_ENTRY	0xfe8

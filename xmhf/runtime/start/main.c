@@ -54,6 +54,7 @@ static NORETURN void bsp_main(struct vcpu *v)
 	state_copy_boot_sector();
 	banner();
 	hypapp_main();
+	ept01_guest_runs();
 	log_guest_runs();
 	cpus_release();
 	start_guest(v);
@@ -83,5 +84,6 @@ void start_guest(struct vcpu *v)
 		cpu_halt_forever();		/* in VMX root operation: neither INIT nor SIPI wakes it */
 	vmx_setup(v);
 	state_reset(v, v->index == 0);
+	hypapp_start(v);
 	vm_enter_first(v);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The exit dispatch of L1. The hot path is vm_exit; everything else happens rarely. */
 #include "guest/exits.h"
+#include "guest/interrupts.h"
 #include "hypapp/hypapp.h"
 #include "machine/log.h"
 #include "machine/machine.h"
@@ -14,13 +15,16 @@
 
 static const struct exit_handler l1_exits[EXIT_REASONS] = {
 	[EXIT_EXCEPTION_NMI]	= { "NMI",		nmi_exit },
+	[EXIT_EXTINT]		= { "EXTINT",		interrupts_exit },
 	[EXIT_TRIPLE_FAULT]	= { "TRIPLE_FAULT",	guest_triple_fault },
 	[EXIT_INIT]		= { "INIT",		guest_init },
 	[EXIT_SIPI]		= { "SIPI",		guest_sipi },
+	[EXIT_INTR_WINDOW]	= { "INTR_WINDOW",	interrupts_window },
 	[EXIT_NMI_WINDOW]	= { "NMI_WINDOW",	nmi_window },
 	[EXIT_TASK_SWITCH]	= { "TASK_SWITCH",	guest_task_switch },
 	[EXIT_CPUID]		= { "CPUID",		guest_cpuid },
 	[EXIT_GETSEC]		= { "GETSEC",		guest_undefined },
+	[EXIT_HLT]		= { "HLT",		interrupts_hlt },
 	[EXIT_INVD]		= { "INVD",		guest_invd },
 	[EXIT_VMCALL]		= { "VMCALL",		guest_vmcall },
 	[EXIT_VMCLEAR]		= { "VMCLEAR",		guest_undefined },
@@ -127,6 +131,8 @@ void vm_work(struct vcpu *v)
 		flush_local(v);
 	if (v->work & WORK_GUEST_NMI)
 		nmi_offer(v);
+	if (v->work & WORK_INTERRUPT)
+		interrupts_offer(v);
 }
 
 void vm_resume_refused(struct vcpu *v)

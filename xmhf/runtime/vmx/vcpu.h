@@ -36,7 +36,7 @@ union gprs {
 };
 
 /* Things to do before the next VM entry; set by others with an atomic OR, then a kick. */
-enum work { WORK_FLUSH_EPT = BIT(0), WORK_GUEST_NMI = BIT(1), WORK_QUIESCE = BIT(2) };
+enum work { WORK_FLUSH_EPT = BIT(0), WORK_GUEST_NMI = BIT(1), WORK_QUIESCE = BIT(2), WORK_INTERRUPT = BIT(3) };
 
 /* What an exit handler decides; the tail of vm_exit alone acts on it. */
 enum verdict {
@@ -61,6 +61,8 @@ struct vcpu {
 	u32 event_info;			/* ENTRY_INTR_INFO of the event to inject, with verdict INJECT */
 	u32 event_error;
 	u32 pin_ctrls, primary_ctrls;	/* as last written */
+	u32 pending_vectors[8];		/* external interrupts that wait for the guest, a bit each */
+	bool window_asked;		/* the hypapp wants to know when it could take one */
 	void *vmxon_region, *vmcs01;
 	u64 rip;			/* of the guest, at this exit */
 	u64 root_ticks;			/* TSC ticks spent in root mode since the first entry */

@@ -140,6 +140,7 @@ static inline bool vmx_invvpid(enum invvpid_kind kind, u16 vpid, u64 linear)
 /* VM-exit (25.7.1) and VM-entry (25.8.1) */
 #define EXIT_SAVE_DEBUG		BIT(2)
 #define EXIT_HOST_64		BIT(9)
+#define EXIT_ACK_INTR		BIT(15)
 #define EXIT_SAVE_PAT		BIT(18)
 #define EXIT_LOAD_PAT		BIT(19)
 #define EXIT_SAVE_EFER		BIT(20)

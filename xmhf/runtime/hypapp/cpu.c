@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The core's services for CPUs: registers, events, ports, stopping the others. */
+#include <xmhf/core.h>
+#include "guest/interrupts.h"
+#include "guest/io.h"
+#include "guest/memory.h"
+#include "guest/state.h"
+#include "hypapp/hypapp.h"
+#include "machine/cpu_insn.h"
+#include "start/cpus.h"
+#include "vmx/flush.h"
+
+/* ---- registers ---- */
+
+static const enum vmcs_field fields[] = {	/* from XMHF_RIP on; CR0 and CR4 aren't here */
+	[XMHF_RIP - XMHF_RIP] = GUEST_RIP,
+	[XMHF_RFLAGS - XMHF_RIP] = GUEST_RFLAGS,
+	[XMHF_CR3 - XMHF_RIP] = GUEST_CR3,
+	[XMHF_EFER - XMHF_RIP] = GUEST_EFER,
+	[XMHF_ES_BASE - XMHF_RIP] = GUEST_ES_BASE,
+	[XMHF_CS_BASE - XMHF_RIP] = GUEST_CS_BASE,
+	[XMHF_SS_BASE - XMHF_RIP] = GUEST_SS_BASE,
+	[XMHF_DS_BASE - XMHF_RIP] = GUEST_DS_BASE,
+	[XMHF_FS_BASE - XMHF_RIP] = GUEST_FS_BASE,
+	[XMHF_GS_BASE - XMHF_RIP] = GUEST_GS_BASE,
+};
+
+u64 xmhf_get(struct vcpu *v, enum xmhf_register which)
+{
+	if (which == XMHF_RSP)
+		return vmcs_read(GUEST_RSP);
+	if (which < XMHF_RIP)
+		return which < NR_GPRS ? v->regs.r[which] : 0;
+	if (which == XMHF_CR0)
+		return state_cr0();
+	if (which == XMHF_CR4)
+		return state_cr4();
+	return vmcs_read(fields[which - XMHF_RIP]);
+}
+
+/* The arithmetic flags, and those that change nothing but the guest's own course. */
+#define RFLAGS_SETTABLE	(RFLAGS_ARITH | RFLAGS_IF | BIT(10) | BIT(18))
+
+bool xmhf_set(struct vcpu *v, enum xmhf_register which, u64 value)
+{
+	if (which == XMHF_RSP)
+		vmcs_write(GUEST_RSP, value);
+	else if (which == XMHF_RIP)
+		vmcs_write(GUEST_RIP, value);
+	else if (which == XMHF_RFLAGS)
+		vmcs_write(GUEST_RFLAGS, (vmcs_read(GUEST_RFLAGS) & ~(u64)RFLAGS_SETTABLE) | (value & RFLAGS_SETTABLE));
+	else if (which < NR_GPRS)
+		v->regs.r[which] = (uptr)value;
+	else
+		return false;
+	return true;
+}
+
+u32 xmhf_cpl(struct vcpu *v)
+{
+	(void)v;
+	return guest_cpl();
+}
+
+u32 xmhf_code_bits(struct vcpu *v)
+{
+	(void)v;
+	return guest_code_bits();
+}
+
+u32 xmhf_cpu_count(void) { return cpus_served(); }
+u32 xmhf_cpu_index(const struct vcpu *v) { return v->index; }
+
+/* ---- events ---- */
+
+enum xmhf_result xmhf_inject(struct vcpu *v, u8 vector, int error)
+{
+	(void)!inject(v, (enum vector)(vector & 31), error);
+	return XMHF_INJECT;
+}
+
+enum xmhf_result xmhf_inject_page_fault(struct vcpu *v, const struct xmhf_page_fault *fault)
+{
+	return xmhf_inject_fault(v, XMHF_PAGE_FAULT, fault);
+}
+
+enum xmhf_result xmhf_inject_fault(struct vcpu *v, enum xmhf_access access, const struct xmhf_page_fault *fault)
+{
+	struct guest_fault seen = { 0, 0 };
+
+	if (access == XMHF_PAGE_FAULT)
+		seen = (struct guest_fault){ fault->linear.at, fault->error_code };
+	(void)!guest_inject_fault(v, (enum guest_access)access, &seen);
+	return XMHF_INJECT;
+}
+
+void xmhf_inject_interrupt(struct vcpu *v, u8 vector) { interrupts_queue(v, vector); }
+void xmhf_take_interrupts(struct vcpu *v, bool wanted) { interrupts_take(v, wanted); }
+void xmhf_ask_interrupt_window(struct vcpu *v) { interrupts_ask_window(v); }
+
+/* ---- the other CPUs ---- */
+
+static const struct vcpu *quiescer;	/* who stopped the others, and how often; its own alone to change */
+static u32 depth;
+
+void xmhf_quiesce(void)
+{
+	const struct vcpu *self = this_cpu();
+
+	if (__atomic_load_n(&quiescer, __ATOMIC_SEQ_CST) != self) {
+		flush_quiesce();
+		__atomic_store_n(&quiescer, self, __ATOMIC_SEQ_CST);
+	}
+	depth++;
+}
+
+void xmhf_resume(void)
+{
+	if (__atomic_load_n(&quiescer, __ATOMIC_SEQ_CST) != this_cpu() || --depth)
+		return;
+	__atomic_store_n(&quiescer, NULL, __ATOMIC_SEQ_CST);
+	flush_resume();
+}
+
+void xmhf_intercept_ports(u16 first, u32 count, bool wanted)
+{
+	xmhf_quiesce();
+	io_give_to_hypapp(first, count, wanted);
+	xmhf_resume();
+}
