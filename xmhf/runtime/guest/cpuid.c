@@ -23,7 +23,7 @@
 #define LEAF7_EDX_UINTR		BIT(5)
 #define LEAF7_EDX_PCONFIG	BIT(18)
 #define LEAF7_1_EAX_FRED	BIT(17)
-#define LEAF7_1_EAX_LASS_HRESET	BIT(22)
+#define LEAF7_1_EAX_HRESET	BIT(22)
 #define LEAFD_1_EAX_XSAVES	BIT(3)
 #define LEAF80000001_EDX_LM	BIT(29)
 #define LEAF80000001_EDX_RDTSCP	BIT(27)
@@ -34,111 +34,123 @@
 /* Register numbers in union gprs. */
 enum cpuid_register { EAX, ECX, EDX, EBX };
 
-/*
- * Bits that are hidden unless @control, a secondary control, is set (0: always hidden); or that show
- * @mirror_cr4 of the guest's CR4, where the instruction shows ours; or that show in 64-bit mode alone.
- */
+/* When the guest sees a bit that the hardware shows. */
+enum cpuid_shown {
+	NEVER,
+	WITH_CONTROL,		/* if the secondary control @which is set */
+	AS_IN_CR4,		/* it equals the bit @which of the guest's CR4, where the instruction showed ours */
+	IN_64_BIT_CODE,
+};
+
 struct cpuid_mask {
 	u32 leaf, subleaf;
 	enum cpuid_register reg;
 	u32 bits;
-	u32 control;
-	u32 mirror_cr4;
-	bool only_64_bit;
+	enum cpuid_shown shown;
+	u32 which;
 };
 
 #define ANY_SUBLEAF	(~0u)
 
 static const struct cpuid_mask masks[] = {
-	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_VMX | LEAF1_ECX_SMX,		0, 0, false },
-	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_OSXSAVE,			0, CR4_OSXSAVE, false },
-	{ 7, 0,			   EBX, LEAF7_EBX_INVPCID,			SECONDARY_INVPCID, 0, false },
-	{ 7, 0,			   EBX, LEAF7_EBX_PT,				0, 0, false },
-	{ 7, 0,			   ECX, LEAF7_ECX_WAITPKG,			SECONDARY_USER_WAIT, 0, false },
-	{ 7, 0,			   ECX, LEAF7_ECX_ENQCMD,			0, 0, false },
-	{ 7, 0,			   ECX, LEAF7_ECX_OSPKE,			0, CR4_PKE, false },
-	{ 7, 0,			   EDX, LEAF7_EDX_UINTR | LEAF7_EDX_PCONFIG,	0, 0, false },
-	{ 7, 1,			   EAX, LEAF7_1_EAX_FRED | LEAF7_1_EAX_LASS_HRESET, 0, 0, false },
-	{ 0xd, 1,		   EAX, LEAFD_1_EAX_XSAVES,			SECONDARY_XSAVES, 0, false },
-	{ 0x14, ANY_SUBLEAF,	   EAX, ~0u,					0, 0, false },
-	{ 0x14, ANY_SUBLEAF,	   EBX, ~0u,					0, 0, false },
-	{ 0x14, ANY_SUBLEAF,	   ECX, ~0u,					0, 0, false },
-	{ 0x14, ANY_SUBLEAF,	   EDX, ~0u,					0, 0, false },
-	{ 0x80000001, ANY_SUBLEAF, EDX, LEAF80000001_EDX_RDTSCP,		SECONDARY_RDTSCP, 0, false },
-	{ 0x80000001, ANY_SUBLEAF, EDX, LEAF80000001_EDX_SYSCALL,		0, 0, true },
+	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_VMX | LEAF1_ECX_SMX,		NEVER, 0 },
+	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_OSXSAVE,			AS_IN_CR4, CR4_OSXSAVE },
+	{ 7, 0,			   EBX, LEAF7_EBX_INVPCID,			WITH_CONTROL, SECONDARY_INVPCID },
+	{ 7, 0,			   EBX, LEAF7_EBX_PT,				NEVER, 0 },
+	{ 7, 0,			   ECX, LEAF7_ECX_WAITPKG,			WITH_CONTROL, SECONDARY_USER_WAIT },
+	{ 7, 0,			   ECX, LEAF7_ECX_ENQCMD,			NEVER, 0 },
+	{ 7, 0,			   ECX, LEAF7_ECX_OSPKE,			AS_IN_CR4, CR4_PKE },
+	{ 7, 0,			   EDX, LEAF7_EDX_UINTR | LEAF7_EDX_PCONFIG,	NEVER, 0 },
+	{ 7, 1,			   EAX, LEAF7_1_EAX_FRED | LEAF7_1_EAX_HRESET,	NEVER, 0 },
+	{ 0xd, 1,		   EAX, LEAFD_1_EAX_XSAVES,			WITH_CONTROL, SECONDARY_XSAVES },
+	{ 0x14, ANY_SUBLEAF,	   EAX, ~0u,					NEVER, 0 },
+	{ 0x14, ANY_SUBLEAF,	   EBX, ~0u,					NEVER, 0 },
+	{ 0x14, ANY_SUBLEAF,	   ECX, ~0u,					NEVER, 0 },
+	{ 0x14, ANY_SUBLEAF,	   EDX, ~0u,					NEVER, 0 },
+	{ 0x80000001, ANY_SUBLEAF, EDX, LEAF80000001_EDX_RDTSCP,		WITH_CONTROL, SECONDARY_RDTSCP },
+	{ 0x80000001, ANY_SUBLEAF, EDX, LEAF80000001_EDX_SYSCALL,		IN_64_BIT_CODE, 0 },
 };
 
 /* The i386 hypervisor can't enter a 64-bit guest. */
 static const struct cpuid_mask i386_masks[] = {
-	{ 0x80000001, ANY_SUBLEAF, EDX, LEAF80000001_EDX_LM | LEAF80000001_EDX_SYSCALL, 0, 0, false },
+	{ 0x80000001, ANY_SUBLEAF, EDX, LEAF80000001_EDX_LM | LEAF80000001_EDX_SYSCALL, NEVER, 0 },
 };
 
 /* The masks that hold on this CPU, in lists by leaf, as exits look them up. */
 #define BUCKETS		32
 
-static struct cpuid_rule { struct cpuid_mask mask; u32 next; } rules[1 + ARRAY_SIZE(masks) + ARRAY_SIZE(i386_masks)];
-static u32 rule_count = 1;
-static u8 first_rule[BUCKETS];		/* 0: none */
+static struct cpuid_rule {
+	struct cpuid_mask mask;
+	struct cpuid_rule *next;
+} rules[ARRAY_SIZE(masks) + ARRAY_SIZE(i386_masks)];
+static struct cpuid_rule *first_rule[BUCKETS];
 
-static void add_rules(const struct cpuid_mask *m, u32 count)
+static struct cpuid_rule *add_rules(struct cpuid_rule *rule, const struct cpuid_mask *m, u32 count)
 {
 	for (; count--; m++) {
-		u8 *first = &first_rule[m->leaf % BUCKETS];
+		struct cpuid_rule **first = &first_rule[m->leaf % BUCKETS];
 
-		if (vmx_caps.secondary & m->control)
+		if (m->shown == WITH_CONTROL && vmx_caps.secondary & m->which)
 			continue;
-		rules[rule_count] = (struct cpuid_rule){ *m, *first };
-		*first = (u8)rule_count++;
+		*rule = (struct cpuid_rule){ *m, *first };
+		*first = rule++;
 	}
+	return rule;
 }
 
 void cpuid_policy_init(void)
 {
-	add_rules(masks, ARRAY_SIZE(masks));
+	struct cpuid_rule *free = add_rules(rules, masks, ARRAY_SIZE(masks));
+
 	if (sizeof(uptr) == 4)
-		add_rules(i386_masks, ARRAY_SIZE(i386_masks));
+		add_rules(free, i386_masks, ARRAY_SIZE(i386_masks));
 }
 
-static bool in_64_bit_mode(void)
+static bool shown_now(const struct cpuid_mask *m)
 {
-	return vmcs_read(GUEST_EFER) & EFER_LMA && vmcs_read32(GUEST_CS_AR) & AR_LONG;
+	switch (m->shown) {
+	case AS_IN_CR4:
+		return vmcs_read(GUEST_CR4) & m->which;
+	case IN_64_BIT_CODE:
+		return vmcs_read(GUEST_EFER) & EFER_LMA && vmcs_read32(GUEST_CS_AR) & AR_LONG;
+	default:
+		return false;
+	}
 }
 
-static void apply(struct vcpu *v, u32 leaf, u32 subleaf, u32 rule)
+static __attribute__((noinline)) void apply(struct vcpu *v, u32 leaf, u32 subleaf, const struct cpuid_rule *rule)
 {
-	do {
-		const struct cpuid_mask *m = &rules[rule].mask;
+	for (; rule; rule = rule->next) {
+		const struct cpuid_mask *m = &rule->mask;
 
-		rule = rules[rule].next;
 		if (m->leaf != leaf || (m->subleaf != subleaf && m->subleaf != ANY_SUBLEAF))
 			continue;
-		if (m->only_64_bit && in_64_bit_mode())
-			continue;
-		v->regs.r[m->reg] &= ~m->bits;
-		if (m->mirror_cr4 && vmcs_read(GUEST_CR4) & m->mirror_cr4)
+		if (m->shown == AS_IN_CR4)
 			v->regs.r[m->reg] |= m->bits;
-	} while (rule);
+		if (!shown_now(m))
+			v->regs.r[m->reg] &= ~m->bits;
+	}
 }
 
-/* Us: how many copies are stacked. A copy below answers the same leaf. */
-static struct cpuid_regs us(void)
+/* Us: how many copies are stacked. The copy below, if there is one, has answered in the registers. */
+static void us(union gprs *g)
 {
-	struct cpuid_regs below = cpuid(LEAF_US, 0);
-	bool stacked = below.ebx == LEAF_US && below.ecx == LEAF_US_TAIL;
+	bool stacked = (u32)g->rbx == LEAF_US && (u32)g->rcx == LEAF_US_TAIL;
 
-	return (struct cpuid_regs){ stacked ? below.eax + 1 : 1, LEAF_US, LEAF_US_TAIL, 0 };
+	g->rax = stacked ? g->rax + 1 : 1;
+	g->rbx = LEAF_US;
+	g->rcx = LEAF_US_TAIL;
+	g->rdx = 0;
 }
 
 enum verdict guest_cpuid(struct vcpu *v)
 {
 	u32 leaf = (u32)v->regs.rax, subleaf = (u32)v->regs.rcx;
-	struct cpuid_regs r = __builtin_expect(leaf == LEAF_US, 0) ? us() : cpuid(leaf, subleaf);
-	u32 rule = first_rule[leaf % BUCKETS];
+	const struct cpuid_rule *rule = first_rule[leaf % BUCKETS];
 
-	v->regs.rax = r.eax;
-	v->regs.rcx = r.ecx;
-	v->regs.rdx = r.edx;
-	v->regs.rbx = r.ebx;
+	__asm__ volatile("cpuid" : "+a"(v->regs.rax), "=b"(v->regs.rbx), "+c"(v->regs.rcx), "=d"(v->regs.rdx));
+	if (__builtin_expect(leaf == LEAF_US, 0))
+		us(&v->regs);
 	if (rule)
 		apply(v, leaf, subleaf, rule);
 	return ADVANCE;

@@ -15,6 +15,7 @@ enum verdict guest_init(struct vcpu *v)
 	__atomic_store_n(&v->waits_for_sipi, true, __ATOMIC_SEQ_CST);
 	vmcs_write(GUEST_INTERRUPTIBILITY, 0);	/* STI and MOV-SS blocking allow no state but active */
 	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
+	v->init_ticks = MAX(v->init_ticks, rdtsc_low() - v->exit_tsc);
 	return RESUME;
 }
 

@@ -102,7 +102,7 @@ static NORETURN void unknown_exit(u32 reason)
 
 void vm_exit(struct vcpu *v)
 {
-	u32 start = rdtsc_low(), spent;
+	v->exit_tsc = rdtsc_low();
 	u32 reason = vmcs_read32(EXIT_REASON);
 	struct exit_record *record = ring_next(v);
 	enum verdict verdict;
@@ -117,10 +117,7 @@ void vm_exit(struct vcpu *v)
 		exit_advance(v);
 	else if (verdict != RESUME)
 		act(v, verdict);
-	spent = rdtsc_low() - start;
-	v->root_ticks += spent;
-	if (__builtin_expect(reason == EXIT_INIT, 0))
-		v->init_ticks = MAX(v->init_ticks, spent);
+	v->root_ticks += rdtsc_low() - v->exit_tsc;
 }
 
 void vm_work(struct vcpu *v)

@@ -65,8 +65,9 @@ struct vcpu {
 	bool window_asked;		/* the hypapp wants to know when it could take one */
 	void *vmxon_region, *vmcs01;
 	u64 rip;			/* of the guest, at this exit */
+	u32 exit_tsc;			/* low half of the TSC at this exit */
 	u64 root_ticks;			/* TSC ticks spent in root mode since the first entry */
-	u64 init_ticks;			/* the longest INIT exit, in ticks */
+	u32 init_ticks;			/* the longest handling of an INIT so far, in TSC ticks */
 	u64 exits[EXIT_REASONS];
 	u32 ring_at;			/* offset of the latest record */
 	struct exit_record ring[EXIT_RING];
