@@ -12,7 +12,7 @@ extern const u8 runtime_start[], runtime_end[];
 
 #define BACKTRACE_DEPTH	16
 
-static bool panicking;
+bool panicking;
 
 /* Offsets are those of hypervisor-x86-*.bin.sym. */
 static void print_address(uptr at)

@@ -5,6 +5,9 @@
 
 #include "machine/trap.h"
 
+/* Set once somebody panics: a CPU that an NMI then reaches in root mode halts there. */
+extern bool panicking;
+
 /* An exception in root mode that nobody expected. */
 NORETURN void panic_trap(const struct trap_frame *frame);
 

@@ -6,6 +6,7 @@
 #include "hypapp/hypapp.h"
 #include "lib/console.h"
 #include "machine/cpu_insn.h"
+#include "machine/l1tf.h"
 #include "machine/log.h"
 #include "machine/machine.h"
 #include "memory/ept01.h"
@@ -40,6 +41,7 @@ static void banner(void)
 	log_info("base 0x%llx, %llu KiB taken, %llu KiB of them free", h->base, h->size >> 10, pool_bytes_free() >> 10);
 	log_info("%u CPU%s, %u for the guest", cpus_count(), cpus_count() == 1 ? "" : "s", cpus_served());
 	vmx_print_capabilities();
+	log_info("L1TF: %s", l1tf_learn());
 	log_info("no DMA protection: VT-d isn't used");
 }
 

@@ -3,6 +3,7 @@
 #include "guest/exits.h"
 #include "guest/interrupts.h"
 #include "hypapp/hypapp.h"
+#include "machine/l1tf.h"
 #include "machine/log.h"
 #include "machine/machine.h"
 #include "memory/ept01.h"
@@ -118,6 +119,7 @@ void vm_exit(struct vcpu *v)
 	else if (verdict != RESUME)
 		act(v, verdict);
 	v->root_ticks += rdtsc_low() - v->exit_tsc;
+	l1tf_before_entry();
 }
 
 void vm_work(struct vcpu *v)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Who an NMI is for, and when the guest may have it. */
+#include "machine/cpu_insn.h"
 #include "machine/lapic.h"
+#include "machine/panic.h"
 #include "machine/trap.h"
 #include "vmx/exit.h"
 #include "vmx/nmi.h"
@@ -10,6 +12,8 @@
 /* An NMI of ours and one of the guest's that meet in the CPU's latch look like one: ours. */
 static void take(struct vcpu *v)
 {
+	if (__atomic_load_n(&panicking, __ATOMIC_RELAXED))
+		cpu_halt_forever();
 	if (!__atomic_exchange_n(&v->kicked, false, __ATOMIC_SEQ_CST))
 		work_set(v, WORK_GUEST_NMI);
 }
