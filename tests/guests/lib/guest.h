@@ -128,7 +128,7 @@ static inline struct cpu *this_cpu(void) { return &cpus[cpu_number()]; }
 
 /*
  * TRY("insn", outputs, inputs, clobbers) gives the vector of the exception that the instructions raise, or
- * NO_TRAP; this_cpu()->error and ->eip tell the rest. Operands are written as in extended asm, from the first colon on.
+ * NO_TRAP; this_cpu()->error and ->eip tell the rest. Operands are written as in extended asm, from the first colon on; one stands there in any case.
  */
 #define TRY(insns, ...) ({								\
 	__asm__ volatile("movl $9f, %%gs:0\n\tmovl $256, %%gs:4\n\t" insns		\
