@@ -6,7 +6,7 @@
 #include <xmhf/core.h>
 
 #define HELLO_CALL	XMHF_CALL_HYPAPP_FIRST	/* answers EAX = 0, EBX and ECX as the leaf does */
-#define HELLO_LEAF	0x4c415000u		/* CPUID: EBX:ECX = "helo wrl" */
+#define HELLO_LEAF	0x4c415010u		/* CPUID: EBX:ECX = "helo wrl" */
 #define HELLO_EBX	0x6f6c6568u		/* "helo" */
 #define HELLO_ECX	0x6c727720u		/* " wrl" */
 
@@ -39,5 +39,7 @@ const struct xmhf_hypapp xmhf_hypapp = {
 	.name = "helloworld",
 	.main = hello_main,
 	.hypercall = hello_hypercall,
+	.cpuid_first = HELLO_LEAF,
+	.cpuid_last = HELLO_LEAF,
 	.cpuid = hello_cpuid,
 };

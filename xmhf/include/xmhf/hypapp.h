@@ -53,7 +53,8 @@ struct xmhf_hypapp {
 	 */
 	enum xmhf_result (*hypercall)(struct vcpu *v, u32 number);
 
-	/* CPUID is about to answer @answer, which may be changed. */
+	/* CPUID with a leaf in @cpuid_first..@cpuid_last is about to answer @answer, which may be changed. */
+	u32 cpuid_first, cpuid_last;
 	void (*cpuid)(u32 leaf, u32 subleaf, struct xmhf_cpuid *answer);
 
 	/* WRMSR to an MTRR. SKIP: the write is ignored. */

@@ -98,12 +98,24 @@ static struct cpuid_rule *add_rules(struct cpuid_rule *rule, const struct cpuid_
 	return rule;
 }
 
+/* Sends the leaves of @leaf's bucket through answer(), though nothing may be masked there. */
+static void mark(u32 leaf)
+{
+	static struct cpuid_rule nothing = { { ~0u, 0, EAX, 0, NEVER, 0 }, NULL };
+
+	if (!first_rule[leaf % BUCKETS])
+		first_rule[leaf % BUCKETS] = &nothing;
+}
+
 void cpuid_policy_init(void)
 {
 	struct cpuid_rule *free = add_rules(rules, masks, ARRAY_SIZE(masks));
 
 	if (sizeof(uptr) == 4)
 		add_rules(free, i386_masks, ARRAY_SIZE(i386_masks));
+	mark(LEAF_US);
+	for (u32 i = 0; i < BUCKETS && hypapp_wants_cpuid(xmhf_hypapp.cpuid_first + i); i++)
+		mark(xmhf_hypapp.cpuid_first + i);
 }
 
 static bool shown_now(const struct cpuid_mask *m)
@@ -118,20 +130,6 @@ static bool shown_now(const struct cpuid_mask *m)
 	}
 }
 
-static __attribute__((noinline)) void apply(struct vcpu *v, u32 leaf, u32 subleaf, const struct cpuid_rule *rule)
-{
-	for (; rule; rule = rule->next) {
-		const struct cpuid_mask *m = &rule->mask;
-
-		if (m->leaf != leaf || (m->subleaf != subleaf && m->subleaf != ANY_SUBLEAF))
-			continue;
-		if (m->shown == AS_IN_CR4)
-			v->regs.r[m->reg] |= m->bits;
-		if (!shown_now(m))
-			v->regs.r[m->reg] &= ~m->bits;
-	}
-}
-
 /* Us: how many copies are stacked. The copy below, if there is one, has answered in the registers. */
 static void us(union gprs *g)
 {
@@ -143,15 +141,32 @@ static void us(union gprs *g)
 	g->rdx = 0;
 }
 
+/* For leaves that aren't simply the hardware's. */
+static __attribute__((noinline)) void answer(struct vcpu *v, u32 leaf, u32 subleaf, const struct cpuid_rule *rule)
+{
+	for (; rule; rule = rule->next) {
+		const struct cpuid_mask *m = &rule->mask;
+
+		if (m->leaf != leaf || (m->subleaf != subleaf && m->subleaf != ANY_SUBLEAF))
+			continue;
+		if (m->shown == AS_IN_CR4)
+			v->regs.r[m->reg] |= m->bits;
+		if (!shown_now(m))
+			v->regs.r[m->reg] &= ~m->bits;
+	}
+	if (leaf == LEAF_US)
+		us(&v->regs);
+	if (hypapp_wants_cpuid(leaf))
+		hypapp_cpuid(leaf, subleaf, &v->regs);
+}
+
 enum verdict guest_cpuid(struct vcpu *v)
 {
 	u32 leaf = (u32)v->regs.rax, subleaf = (u32)v->regs.rcx;
 	const struct cpuid_rule *rule = first_rule[leaf % BUCKETS];
 
 	__asm__ volatile("cpuid" : "+a"(v->regs.rax), "=b"(v->regs.rbx), "+c"(v->regs.rcx), "=d"(v->regs.rdx));
-	if (__builtin_expect(leaf == LEAF_US, 0))
-		us(&v->regs);
 	if (rule)
-		apply(v, leaf, subleaf, rule);
+		answer(v, leaf, subleaf, rule);
 	return ADVANCE;
 }

@@ -29,12 +29,20 @@ static inline enum xmhf_result hypapp_hypercall(struct vcpu *v, u32 number)
 	return xmhf_hypapp.hypercall ? xmhf_hypapp.hypercall(v, number) : XMHF_CHAIN;
 }
 
-_Static_assert(sizeof(struct xmhf_cpuid) == 4 * sizeof(u32), "EAX to EDX, as an array has them");
-
-static inline void hypapp_cpuid(u32 leaf, u32 subleaf, u32 regs[4])
+static inline bool hypapp_wants_cpuid(u32 leaf)
 {
-	if (xmhf_hypapp.cpuid)
-		xmhf_hypapp.cpuid(leaf, subleaf, (struct xmhf_cpuid *)(void *)regs);
+	return xmhf_hypapp.cpuid && leaf >= xmhf_hypapp.cpuid_first && leaf <= xmhf_hypapp.cpuid_last;
+}
+
+static inline void hypapp_cpuid(u32 leaf, u32 subleaf, union gprs *g)
+{
+	struct xmhf_cpuid answer = { (u32)g->rax, (u32)g->rbx, (u32)g->rcx, (u32)g->rdx };
+
+	xmhf_hypapp.cpuid(leaf, subleaf, &answer);
+	g->rax = answer.eax;
+	g->rbx = answer.ebx;
+	g->rcx = answer.ecx;
+	g->rdx = answer.edx;
 }
 
 static inline enum xmhf_result hypapp_mtrr_write(struct vcpu *v, u32 msr, u64 value)
