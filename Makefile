@@ -10,11 +10,14 @@ SUBARCH  ?= amd64
 APPROOT  ?= hypapps/helloworld
 SL_BASE  ?= auto
 OPT      ?= -O2
-CC       = gcc
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
 OBJCOPY  ?= objcopy
 NM       ?= nm
 DEBUG_SERIAL ?= 0x3f8
 DEBUG_VGA    ?= 1
+DEBUG_SYMBOLS ?= 1
 PYTHON   ?= /usr/bin/python3
 export SETUP
 
@@ -44,7 +47,7 @@ both:
 WARN     := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes
 CFLAGS_ALL := -std=gnu11 -ffreestanding -fno-builtin -mgeneral-regs-only -fno-strict-aliasing -fno-stack-protector \
 	    -fcf-protection=none -fno-asynchronous-unwind-tables -fvisibility=hidden -fno-common -ffunction-sections \
-	    -fdata-sections -ffile-prefix-map=$(SRC)/= -g $(OPT) $(WARN) \
+	    -fdata-sections -ffile-prefix-map=$(SRC)/= $(if $(filter-out 0,$(DEBUG_SYMBOLS)),-g) $(OPT) $(WARN) \
 	    -I$(SRC)/xmhf -I$(SRC)/xmhf/include -DXMHF_VERSION='"$(VERSION)"'
 FLAGS_32 := -m32 -march=i686 -mregparm=3
 FLAGS_64 := -m64 -mno-red-zone
@@ -74,12 +77,17 @@ LOADER_OBJS := $(call objects,loader,$(call sources,xmhf/loader) $(LIB)) $(OUT)/
 SL_OBJS  := $(call objects,sl,$(call sources,xmhf/secureloader) $(LIB)) $(OUT)/sl/runtime_hash.o
 RT_OBJS  := $(call objects,rt,$(call sources,$(RT_DIRS)) $(LIB)) $(call objects,app,$(addprefix $(APPROOT)/,$(APP_SOURCES)))
 
-# A change of flags or of the hypapp rebuilds what it touches.
-STAMP    := $(OUT)/flags
-FLAGS_NOW := $(CC) $(LOADER_CFLAGS) $(RT_CFLAGS) $(APPROOT)
-$(STAMP): FORCE
+# A change of flags or of the hypapp rebuilds what it touches; a source that came or went, what it was linked into.
+define remember	# in the file $@, and touches it only when $1 isn't what it says
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' > $@
+	@printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(1))' > $@
+endef
+STAMP    := $(OUT)/flags
+LINKED   := $(OUT)/objects
+$(STAMP): FORCE
+	$(call remember,$(CC) $(LOADER_CFLAGS) $(RT_CFLAGS) $(APPROOT))
+$(LINKED): FORCE
+	$(call remember,$(LOADER_OBJS) $(SL_OBJS) $(RT_OBJS) $(PIE_LDFLAGS))
 FORCE:
 
 define compile
@@ -109,14 +117,14 @@ define hash_of	# a .S with the SHA-256 of $1 under the symbol $2
 	printf '.section .rodata\n.hidden $(2)\n.global $(2)\n$(2):\n.byte %s\n.section .note.GNU-stack,"",@progbits\n' "$$hash" > $@
 endef
 
-$(OUT)/runtime.elf: $(OUT)/runtime/runtime.lds $(RT_OBJS)
+$(OUT)/runtime.elf: $(OUT)/runtime/runtime.lds $(RT_OBJS) $(LINKED)
 	$(call say,LD)
 	$(Q)$(LD) $(PIE_LDFLAGS) -T $< -o $@ $(RT_OBJS)
-$(OUT)/sl.elf: $(OUT)/secureloader/secureloader.lds $(SL_OBJS)
+$(OUT)/sl.elf: $(OUT)/secureloader/secureloader.lds $(SL_OBJS) $(LINKED)
 	$(call say,LD)
 	$(Q)$(LD) $(PIE_LDFLAGS) -T $< -o $@ $(SL_OBJS)
 	@! readelf -rW $@ | grep R_ || { echo 'the secure loader must not need relocations'; rm $@; exit 1; }
-$(OUT)/loader.elf: $(OUT)/loader/loader.lds $(LOADER_OBJS)
+$(OUT)/loader.elf: $(OUT)/loader/loader.lds $(LOADER_OBJS) $(LINKED)
 	$(call say,LD)
 	$(Q)$(LD) $(EMUL_32) $(LDFLAGS_ALL) -T $< -o $@ $(LOADER_OBJS)
 

@@ -10,7 +10,7 @@ table='
 build  gcc make binutils gzip autoconf python3
 demo   python3 grub-common grub-pc-bin e2fsprogs kmod debootstrap fakeroot fakechroot
 demo   debian-archive-keyring libgtk-3-0 libpango-1.0-0 libsamplerate0 libasound2 libpulse0
-check  clang lld llvm libclang-rt-14-dev libcmocka-dev python3-pytest python3-pytest-xdist qemu-system-x86
+check  clang gdb lld llvm libclang-rt-14-dev libcmocka-dev python3-pytest python3-pytest-xdist qemu-system-x86
 '
 
 groups=${*:-build demo check}
