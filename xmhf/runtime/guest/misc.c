@@ -5,10 +5,12 @@
 #include "machine/log.h"
 #include "machine/trap.h"
 
-/* CPL and OSXSAVE were checked by the CPU before the exit; value and index it checks again here. */
+#define AR_DPL(ar)	((ar) >> 5 & 3)
+
+/* OSXSAVE was checked by the CPU before the exit, and CPL too, but in Bochs; value and index it checks again here. */
 enum verdict guest_xsetbv(struct vcpu *v)
 {
-	if (!xsetbv_safe((u32)v->regs.rcx, guest_edx_eax(v)))
+	if (AR_DPL(vmcs_read32(GUEST_SS_AR)) || !xsetbv_safe((u32)v->regs.rcx, guest_edx_eax(v)))
 		return inject(v, GP_FAULT, 0);
 	return ADVANCE;
 }
