@@ -14,6 +14,7 @@ void guest_start(void)
 	say_init();
 	tables_init();
 	paging_init();
+	WRITE_CR(0, READ_CR(0) & ~(CR0_CD | CR0_NW));	/* a BIOS may leave them on */
 	guest_main();
 	done();
 }
