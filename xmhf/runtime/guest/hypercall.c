@@ -109,28 +109,40 @@ static void (*const calls[])(struct core_call *c) = {
 	[XMHF_CALL_LOG - XMHF_CALL_CORE_FIRST] = call_log,
 };
 
-static enum verdict core_call(struct vcpu *v, u32 index)
+/* Everything of a core call but the question whether there is one. */
+static __attribute__((noinline)) enum verdict serve(struct vcpu *v, u32 index)
 {
 	u64 wide = guest_code_bits() == 64 ? ~0ull : 0xffffffff;
 	struct core_call c = { v, v->regs.rdi & wide, (u32)MIN(v->regs.rsi & wide, 0xffffffffull), ADVANCE };
 
-	if (guest_cpl() != 0 && !machine.handoff.options.stat_user)
+	calls[index](&c);
+	return c.verdict;
+}
+
+static enum verdict core_call(struct vcpu *v, u32 index)
+{
+	if (!machine.handoff.options.stat_user && guest_cpl() != 0)
 		return inject(v, UD_FAULT, -1);
 	if (index < ARRAY_SIZE(calls))
-		calls[index](&c);
-	else
-		v->regs.rax = XMHF_CALL_UNKNOWN;
-	return c.verdict;
+		return serve(v, index);
+	v->regs.rax = XMHF_CALL_UNKNOWN;
+	return ADVANCE;
+}
+
+static __attribute__((noinline)) enum verdict hypapp_call(struct vcpu *v, u32 number)
+{
+	enum xmhf_result result = XMHF_CHAIN;
+
+	if (number - XMHF_CALL_HYPAPP_FIRST <= XMHF_CALL_HYPAPP_LAST - XMHF_CALL_HYPAPP_FIRST)
+		result = hypapp_hypercall(v, number);
+	return result == XMHF_CHAIN ? inject(v, UD_FAULT, -1) : hypapp_verdict(v, result);
 }
 
 enum verdict guest_vmcall(struct vcpu *v)
 {
 	u32 number = (u32)v->regs.rax;
-	enum xmhf_result result = XMHF_CHAIN;
 
 	if (number - XMHF_CALL_CORE_FIRST <= XMHF_CALL_CORE_LAST - XMHF_CALL_CORE_FIRST)
 		return core_call(v, number - XMHF_CALL_CORE_FIRST);
-	if (number - XMHF_CALL_HYPAPP_FIRST <= XMHF_CALL_HYPAPP_LAST - XMHF_CALL_HYPAPP_FIRST)
-		result = hypapp_hypercall(v, number);
-	return result == XMHF_CHAIN ? inject(v, UD_FAULT, -1) : hypapp_verdict(v, result);
+	return hypapp_call(v, number);
 }
