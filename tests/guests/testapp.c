@@ -17,10 +17,9 @@ enum { R = 1, W = 2, X = 4, RWX = 7 };
 #define PTE_D		BIT(6)
 #define ERROR_WRITE	2u
 #define ERROR_USER	4u
-#define RET_OPCODE	0xc3
 
 static volatile u32 *const area = (volatile u32 *)AREA;
-static __attribute__((aligned(4096))) u32 table[1024];
+static __attribute__((aligned(4096))) volatile u32 table[1024];
 static u32 user_cpl;
 
 static void ask_at_3(void) { user_cpl = vmcall(CALL_ABOUT, 0, 0, 0).bx; }
@@ -137,7 +136,7 @@ static void string_ports(void)
 	descriptor_set(SEL_FREE, AREA, 7, 0x93, 4);
 	cx = 3;
 	di = 0;
-	trap = TRY("push %%es\n\tmov %w4, %%es\n\trep insl\n\tnop", : "+D"(di), "+c"(cx) : "d"(PORT), "0"(di), "r"(SEL_FREE) : "memory");
+	trap = TRY("mov %w4, %%es\n\trep insl", : "+D"(di), "+c"(cx) : "d"(PORT), "0"(di), "r"(SEL_FREE) : "memory");
 	__asm__ volatile("mov %0, %%es" : : "r"(SEL_DATA32));
 	expect(trap == GP_TRAP && this_cpu()->error == 0 && di == 8 && cx == 1, "trap %u EDI %u ECX %u", trap, di, cx);
 	expect(vmcall(CALL_PORT_SEEN, 0, 0, 0).ax == n + 2, "the port was read");
@@ -202,11 +201,9 @@ static void rights(void)
 	expect(trap == NO_TRAP && area[0] == 9 && violations().ax == n + 5, "trap %u", trap);
 	kept("rights", "a write to a protected page goes to the hypapp, and ends as it says");
 
-	*(volatile u8 *)AREA = RET_OPCODE;
 	expect(vmcall(CALL_PROTECT, AREA - LARGE, R | W, 2 * LARGE).ax == 1, "not protected");
 	vmcall(CALL_VIOLATION_MODE, VIOLATION_CHAIN, 0, 0);
-	trap = TRY("call *%0", : : "r"(AREA) : "memory", "eax", "ecx", "edx");
-	__asm__ volatile("" ::: "memory");
+	trap = TRY("jmp *%0", : : "r"(AREA) : "memory");
 	c = violations();
 	expect(trap == GP_TRAP && c.dx == 4 && c.bx == AREA, "trap %u kind %u at 0x%x", trap, c.dx, c.bx);
 	expect(vmcall(CALL_UNPROTECT, AREA - LARGE, 0, 2 * LARGE).ax == 1 && vmcall(CALL_RIGHTS, AREA, 0, 0).ax == RWX, "still");

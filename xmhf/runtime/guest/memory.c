@@ -55,34 +55,36 @@ bool guest_read_pdptes(u32 cr3, u64 pdpte[4])
 
 /* ---- physical, as the guest: what EPT01 lets it ---- */
 
-/* Where @at leads if EPT01 allows @rights there, else NULL. Call with ept01_lock held, and use it under the lock. */
-static void *place(u64 at, enum ept_rights rights)
+/* Where @at leads if EPT01 allows @rights there; physical 0 is a place too. Call with ept01_lock held, and use it under the lock. */
+static bool find(u64 at, enum ept_rights rights, void **place)
 {
 	struct ept_leaf leaf;
 
 	if (at >= machine.host_top)
-		return NULL;
+		return false;
 	if (machine_is_ours(at) && rights & EPT_W)
 		ept01_throw_away((gpa1_t){ round_down(at, PAGE_SIZE) });
 	if (!ept_lookup(&ept01, (gpa1_t){ at }, &leaf) &&
 	    (!ept_fill(&ept01, (gpa1_t){ at }) || !ept_lookup(&ept01, (gpa1_t){ at }, &leaf)))
-		return NULL;
-	return (leaf.rights & rights) == rights && leaf.hpa.at < machine.host_top ? (void *)(uptr)leaf.hpa.at : NULL;
+		return false;
+	*place = (void *)(uptr)leaf.hpa.at;
+	return (leaf.rights & rights) == rights && leaf.hpa.at < machine.host_top;
 }
 
 /* A piece that doesn't cross a page. */
 static bool touch(u64 at, enum walk_kind kind, void *data, size_t length)
 {
-	void *here;
+	void *place;
+	bool found;
 
 	lock_take(&ept01_lock);
-	here = place(at, kind == WALK_WRITE ? EPT_RW : EPT_R);
-	if (here && data && kind == WALK_WRITE)
-		memcpy(here, data, length);
-	else if (here && data)
-		memcpy(data, here, length);
+	found = find(at, kind == WALK_WRITE ? EPT_RW : EPT_R, &place);
+	if (found && data && kind == WALK_WRITE)
+		memcpy(place, data, length);
+	else if (found && data)
+		memcpy(data, place, length);
 	lock_drop(&ept01_lock);
-	return here != NULL;
+	return found;
 }
 
 /* A paging-structure entry; a CPU reads ones where there is no memory. */
@@ -99,17 +101,17 @@ static bool read_entry(void *unused, u64 at, void *entry, u32 size)
 /* A and D; in tables that EPT01 keeps from being written they stay as they are. */
 static bool mark_entry(void *unused, u64 at, u64 old, u64 new, u32 size)
 {
-	bool same = true;
+	bool found, same = true;
 	void *entry;
 
 	(void)unused;
 	lock_take(&ept01_lock);
-	entry = place(at, EPT_RW);
-	if (entry && size == sizeof(u32)) {
+	found = find(at, EPT_RW, &entry);
+	if (found && size == sizeof(u32)) {
 		u32 old32 = (u32)old;
 
 		same = __atomic_compare_exchange_n((u32 *)entry, &old32, (u32)new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-	} else if (entry) {
+	} else if (found) {
 		same = __sync_bool_compare_and_swap((u64 *)entry, old, new);
 	}
 	lock_drop(&ept01_lock);
