@@ -15,7 +15,6 @@
 #define RFLAGS_AC	BIT(18)
 #define AR_LONG		BIT(13)
 #define AR_DEFAULT_32	BIT(14)
-#define AR_DPL(ar)	((ar) >> 5 & 3)
 
 /* ---- physical, as ourselves ---- */
 
@@ -239,11 +238,6 @@ enum verdict guest_inject_fault(struct vcpu *v, enum guest_access access, const 
 		return inject(v, GP_FAULT, 0);
 	write_cr2((uptr)fault->linear);
 	return inject(v, PF_FAULT, (int)fault->error_code);
-}
-
-u32 guest_cpl(void)
-{
-	return AR_DPL(vmcs_read32(GUEST_SS_AR));
 }
 
 u32 guest_code_bits(void)

@@ -57,7 +57,7 @@ MUST_CHECK enum guest_access guest_translate(u64 linear, struct walk_result *to,
 MUST_CHECK enum verdict guest_inject_fault(struct vcpu *v, enum guest_access access, const struct guest_fault *fault);
 
 /* 3 in V86 mode, 0 in real mode. */
-u32 guest_cpl(void);
+static inline u32 guest_cpl(void) { return vmcs_read32(GUEST_SS_AR) >> 5 & 3; }
 
 /* 16, 32 or 64: the default operand size of the code that runs. */
 u32 guest_code_bits(void);

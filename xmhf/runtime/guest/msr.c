@@ -7,6 +7,10 @@
 #include "machine/machine.h"
 #include "machine/trap.h"
 #include "memory/ept01.h"
+#include "vmx/setup.h"
+
+#define LEAF80000001_EDX_NX	BIT(20)
+#define LEAF80000001_EDX_LM	BIT(29)
 
 /* False is #GP(0). */
 typedef bool (*msr_read)(u32 msr, u64 *value);
@@ -47,10 +51,12 @@ static bool read_feature_control(u32 msr, u64 *value)
 	return exists;
 }
 
-/* The APIC's registers may move anywhere but over us. */
+/* The APIC's registers may move anywhere but over us, and out of what we have mapped: we send IPIs too. */
 static bool write_apic_base(u32 msr, u64 value)
 {
-	if (value & APIC_BASE_ENABLE && machine_is_ours(value & 0x000ffffffffff000ull))
+	u64 page = value & 0x000ffffffffff000ull;
+
+	if (value & APIC_BASE_ENABLE && (machine_is_ours(page) || page >= machine.host_top))
 		return false;
 	return wrmsr_safe(msr, value);
 }
@@ -74,10 +80,26 @@ static bool write_mtrr(u32 msr, u64 value)
 	return ok;
 }
 
-/* The i386 hypervisor can't enter a 64-bit guest, and says so before anyone tries. */
+/*
+ * The counters stand still in root mode: VM exits load 0. Otherwise a record of PEBS that falls due there would be
+ * written to the guest's linear address in our address space.
+ */
+static bool write_perf_global_ctrl(u32 msr, u64 value)
+{
+	if (!wrmsr_safe(msr, value))
+		return false;
+	if (vmx_caps.entry & ENTRY_LOAD_PERF)
+		vmcs_write(GUEST_PERF_GLOBAL_CTRL, value);
+	return true;
+}
+
+/* The i386 hypervisor can't enter a 64-bit guest: EFER is that of a CPU without long mode. */
 static bool write_efer_without_lme(u32 msr, u64 value)
 {
-	if (value & (EFER_LME | EFER_LMA))
+	u32 features = cpuid(0x80000001, 0).edx;
+	u64 defined = (features & LEAF80000001_EDX_LM ? EFER_SCE : 0) | (features & LEAF80000001_EDX_NX ? EFER_NXE : 0);
+
+	if (value & ~defined)
 		return false;
 	(void)msr;
 	vmcs_write(GUEST_EFER, value);
@@ -96,6 +118,8 @@ static const struct msr_rule rules[] = {
 	{ MSR_MTRR_FIX4K_C0000,	 8, read_mtrr,		  write_mtrr },
 	{ MSR_MTRR_DEF_TYPE,	 1, read_mtrr,		  write_mtrr },
 	{ MSR_VMX_BASIC, MSR_VMX_LAST - MSR_VMX_BASIC + 1, read_faults, write_faults },
+	{ MSR_PERF_GLOBAL_CTRL,	 1, NULL,		  write_perf_global_ctrl },
+	{ MSR_FRED_RSP0, MSR_FRED_LAST - MSR_FRED_RSP0 + 1, read_faults, write_faults },	/* hidden too */
 	{ MSR_RTIT_CTL,	 MSR_RTIT_LAST - MSR_RTIT_CTL + 1, read_faults, write_faults },	/* Intel PT is hidden */
 };
 

@@ -6,6 +6,8 @@
 #include "machine/cpu_insn.h"
 #include "machine/lapic.h"
 #include "machine/machine.h"
+#include "machine/trap.h"
+#include "vmx/nmi.h"
 #include "vmx/setup.h"
 
 #define AR_REAL_CODE	0x9b
@@ -29,7 +31,7 @@ uptr state_cr0_owned(void)
 
 uptr state_cr4_owned(void)
 {
-	return CR4_VMXE | CR4_SMXE | (uptr)vmx_caps.cr4_fixed0;
+	return CR4_VMXE | CR4_SMXE | (uptr)CR4_FRED | (uptr)vmx_caps.cr4_fixed0;
 }
 
 uptr state_cr0(void)
@@ -122,8 +124,14 @@ static void init_state(struct vcpu *v, u16 cs, u32 ip, uptr cd_nw)
 
 void state_reset(struct vcpu *v, bool starts)
 {
+	u64 perf;
+
 	vmcs_write(VMCS_LINK_POINTER, ~0ull);
 	vmcs_write(GUEST_PAT, rdmsr(MSR_PAT));
+	if (vmx_caps.entry & ENTRY_LOAD_PERF)		/* Bochs has the control without the MSR (P1) */
+		vmcs_write(GUEST_PERF_GLOBAL_CTRL, rdmsr_safe(MSR_PERF_GLOBAL_CTRL, &perf) ? perf : 0);
+	if (vmx_caps.entry & ENTRY_LOAD_LBR)
+		vmcs_write(GUEST_LBR_CTL, 0);
 	vmcs_write(GUEST_SYSENTER_CS, rdmsr(MSR_SYSENTER_CS));
 	vmcs_write(GUEST_SYSENTER_ESP, rdmsr(MSR_SYSENTER_ESP));
 	vmcs_write(GUEST_SYSENTER_EIP, rdmsr(MSR_SYSENTER_EIP));
@@ -140,6 +148,7 @@ void state_start_ap(struct vcpu *v, u8 vector)
 	init_state(v, (u16)(vector << 8), 0, state_cr0() & (CR0_CD | CR0_NW));
 	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
 	interrupts_drop(v);
+	nmi_forget(v);
 	lapic_reset();
 	__atomic_store_n(&v->waits_for_sipi, false, __ATOMIC_SEQ_CST);
 }

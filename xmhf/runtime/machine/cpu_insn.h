@@ -27,6 +27,7 @@
 #define CR4_PCIDE	BIT(17)
 #define CR4_OSXSAVE	BIT(18)
 #define CR4_PKE		BIT(22)
+#define CR4_FRED	BIT64(32)	/* 64-bit mode only */
 
 #define EFER_SCE	BIT(0)
 #define EFER_LME	BIT(8)
@@ -78,6 +79,9 @@
 #define MSR_VMX_TRUE_ENTRY_CTRLS	0x490
 #define MSR_VMX_VMFUNC			0x491
 #define MSR_VMX_LAST			0x493
+#define MSR_FRED_RSP0			0x1cc
+#define MSR_FRED_LAST			0x1d4
+#define MSR_PERF_GLOBAL_CTRL		0x38f
 #define MSR_RTIT_CTL			0x570
 #define MSR_RTIT_LAST			0x58f
 #define MSR_X2APIC_FIRST		0x800

@@ -5,6 +5,7 @@
 
 #define ICR_PENDING		BIT(12)
 #define SVR_RESET		0xff
+#define DFR_FLAT		0xffffffff
 #define LVT_MASKED		BIT(16)
 #define X2APIC_MSR(reg)		(MSR_X2APIC_FIRST + ((reg) >> 4))
 
@@ -81,6 +82,10 @@ void lapic_reset(void)
 		for (u32 bits = get(base, LAPIC_ISR + 0x10 * i); bits; bits &= bits - 1)
 			set(base, LAPIC_EOI, 0);
 	set(base, LAPIC_TPR, 0);
+	if (base) {			/* in x2APIC mode the one is read-only, the other absent */
+		set(base, LAPIC_LDR, 0);
+		set(base, LAPIC_DFR, DFR_FLAT);
+	}
 	set(base, LAPIC_TIMER_INITIAL, 0);
 	for (u32 lvt = LAPIC_LVT_TIMER; lvt <= LAPIC_LVT_ERROR; lvt += 0x10)
 		set(base, lvt, LVT_MASKED);

@@ -47,6 +47,12 @@ void nmi_offer(struct vcpu *v)
 	ask_for_window(v, busy);
 }
 
+void nmi_forget(struct vcpu *v)
+{
+	work_clear(v, WORK_GUEST_NMI);
+	ask_for_window(v, false);
+}
+
 enum verdict nmi_window(struct vcpu *v)
 {
 	ask_for_window(v, false);

@@ -14,6 +14,9 @@ void nmi_in_root(uptr *rip);
 /* WORK_GUEST_NMI: inject it now, or ask for the window. */
 void nmi_offer(struct vcpu *v);
 
+/* INIT: what was pending for the guest is gone. */
+void nmi_forget(struct vcpu *v);
+
 enum verdict nmi_exit(struct vcpu *v);
 enum verdict nmi_window(struct vcpu *v);
 

@@ -15,13 +15,24 @@
 #define WANT_SECONDARY	(SECONDARY_EPT | SECONDARY_UNRESTRICTED | SECONDARY_VPID | SECONDARY_RDTSCP | \
 			 SECONDARY_INVPCID | SECONDARY_XSAVES | SECONDARY_USER_WAIT)
 #define WANT_EXIT	(EXIT_SAVE_DEBUG | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER | \
+			 EXIT_LOAD_PERF | EXIT_CLEAR_LBR | \
 			 (sizeof(uptr) == 8 ? EXIT_HOST_64 : 0))
-#define WANT_ENTRY	(ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER)
+#define WANT_ENTRY	(ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER | \
+			 ENTRY_LOAD_PERF | ENTRY_LOAD_LBR)
 
 #define VPID_L1		1
 #define PAT_RESET	0x0007040600070406ull	/* SDM 12.12.4 */
 
 struct vmx_caps vmx_caps;
+
+/* Two controls of which one is no use without the other. */
+static void pair(u32 exit, u32 entry)
+{
+	if (!(vmx_caps.exit & exit) || !(vmx_caps.entry & entry)) {
+		vmx_caps.exit &= ~exit;
+		vmx_caps.entry &= ~entry;
+	}
+}
 
 void vmx_learn_capabilities(void)
 {
@@ -41,6 +52,8 @@ void vmx_learn_capabilities(void)
 	c->secondary = vmx_fit(WANT_SECONDARY, rdmsr(MSR_VMX_SECONDARY_CTRLS));
 	c->exit = vmx_fit(WANT_EXIT, rdmsr(true_controls ? MSR_VMX_TRUE_EXIT_CTRLS : MSR_VMX_EXIT_CTRLS));
 	c->entry = vmx_fit(WANT_ENTRY, rdmsr(true_controls ? MSR_VMX_TRUE_ENTRY_CTRLS : MSR_VMX_ENTRY_CTRLS));
+	pair(EXIT_LOAD_PERF, ENTRY_LOAD_PERF);
+	pair(EXIT_CLEAR_LBR, ENTRY_LOAD_LBR);
 }
 
 void vmx_print_capabilities(void)
@@ -98,6 +111,8 @@ static void write_host_state(struct vcpu *v)
 	vmcs_write(HOST_CR4, read_cr4());
 	vmcs_write(HOST_EFER, rdmsr(MSR_EFER));
 	vmcs_write(HOST_PAT, PAT_RESET);
+	if (vmx_caps.exit & EXIT_LOAD_PERF)
+		vmcs_write(HOST_PERF_GLOBAL_CTRL, 0);
 	vmcs_write(HOST_CS_SELECTOR, SEL_CODE);
 	for (u32 field = HOST_SS_SELECTOR; field <= HOST_DS_SELECTOR; field += 2)
 		vmcs_write((enum vmcs_field)field, SEL_DATA);
