@@ -12,7 +12,8 @@
 #define PIC1_MASK	0x21
 #define PIC2_MASK	0xa1
 #define INIT_TO_SIPI	200		/* spins; Linux waits 10 us */
-#define BOUND		3000000		/* spins that mean never */
+#define BOUND		300000		/* spins that mean never */
+#define START_BOUND	5000		/* for a CPU that was sent its SIPIs */
 
 extern const u8 ap_code[], ap_code_end[], ap_state[];
 void ap_start(void);
@@ -76,15 +77,17 @@ void spin(u32 rounds)
 		pause();
 }
 
-bool wait_until(volatile u32 *what, u32 value)
+static bool wait_bounded(volatile u32 *what, u32 value, u32 bound)
 {
-	for (u32 i = 0; i < BOUND; i++) {
-		if (*what == value)
-			return true;
+	while (*what != value) {
+		if (!bound--)
+			return false;
 		pause();
 	}
-	return false;
+	return true;
 }
+
+bool wait_until(volatile u32 *what, u32 value) { return wait_bounded(what, value, BOUND); }
 
 void ap_start(void)
 {
@@ -111,5 +114,5 @@ bool ap_run(u32 cpu, void (*entry)(void))
 	ipi(cpu, ICR_SIPI | AP_PAGE >> 12);
 	spin(INIT_TO_SIPI);
 	ipi(cpu, ICR_SIPI | AP_PAGE >> 12);
-	return wait_until(&ap_starts[cpu], before + 1);
+	return wait_bounded(&ap_starts[cpu], before + 1, START_BOUND);
 }
