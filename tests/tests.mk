@@ -20,4 +20,9 @@ check:
 	@$(MAKE) --no-print-directory check-fuzz
 	@$(PYTEST) -m 'not long'
 
-.PHONY: demo check
+# Costs, as lines BENCH <where> <name> <value>; make bench BENCH=--readme writes them into README.md too.
+bench:
+	@$(SRC)/tools/setup.sh build demo
+	@$(PYTHON) $(SRC)/tests/bench/bench.py $(BENCH)
+
+.PHONY: demo check bench

@@ -52,6 +52,16 @@ def grub_disk(subarch="amd64", make=(), **options):
     return cache.made(f"disks/grub-{subarch}-{key}.img", build)
 
 
+def guest_disk(name):
+    """The disk of the tiny guest tests/guests/NAME.c, built if its sources changed."""
+    out = BUILD / "guests" / f"{name}.img"
+    with cache.lock("make"):
+        done = subprocess.run(["make", "-s", "-f", "tests/guests/guests.mk", f"BUILD={BUILD}", str(out)],
+                              cwd=cache.REPO, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout[-3000:]
+    return out
+
+
 def flat_disk(source, base=0x7c00):
     """A disk whose boot sector is an assembly file of this folder, linked at `base`."""
     def build(out):
