@@ -25,6 +25,7 @@ static struct vcpu *cpus[CPUS_MAX];
 static u32 count;
 static u32 arrived;		/* APs that wait for the release */
 static bool released;
+static u32 in_vmx;
 
 struct vcpu *cpus_allocate(void)
 {
@@ -95,6 +96,13 @@ void cpus_wake(void)
 void cpus_release(void)
 {
 	__atomic_store_n(&released, true, __ATOMIC_RELEASE);
+}
+
+void cpus_in_vmx(const struct vcpu *v)
+{
+	__atomic_add_fetch(&in_vmx, 1, __ATOMIC_SEQ_CST);
+	while (v->index == 0 && __atomic_load_n(&in_vmx, __ATOMIC_SEQ_CST) < count)
+		cpu_pause();
 }
 
 u32 cpus_count(void) { return count; }

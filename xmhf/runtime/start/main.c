@@ -82,10 +82,13 @@ void start_guest(struct vcpu *v)
 {
 	host_map_load();
 	vmx_enable(v);
-	if (!v->served)
-		cpu_halt_forever();		/* in VMX root operation: neither INIT nor SIPI wakes it */
+	if (!v->served) {
+		cpus_in_vmx(v);
+		cpu_halt_forever();		/* neither INIT nor SIPI wakes it */
+	}
 	vmx_setup(v);
 	state_reset(v, v->index == 0);
 	hypapp_start(v);
+	cpus_in_vmx(v);
 	vm_enter_first(v);
 }
