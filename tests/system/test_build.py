@@ -316,7 +316,7 @@ def test_gdb_finds_symbols_at_the_base(source, built):
     subarch, folder = built
     symbols = folder / f"hypervisor-x86-{subarch}.bin.sym"
     at = 0x3f400000 + (folder / "sl.bin").stat().st_size + offset_of("vm_exit", symbols)
-    said = gdb(source, f"xmhf-symbols build/{subarch} 0x3f400000", "info address vm_exit", "info line vm_exit",
+    said = gdb(source, f"xmhf-symbols build/{subarch} 0x3f400000", "info address vm_exit", "info line exit_name",
                "info address loader_main")
     assert f'"vm_exit" is a function at address {at:#x}' in said
     assert "xmhf/runtime/vmx/exit.c\"" in said

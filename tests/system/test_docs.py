@@ -7,6 +7,8 @@ import shutil
 import pytest
 
 import cache
+import diskimage
+import harness
 from test_build import SUBARCHS, make, source  # noqa: F401  (source is a fixture)
 
 REPO = cache.REPO
@@ -77,3 +79,15 @@ def test_the_example_hypapp_compiles(source, subarch):  # noqa: F811
     (folder / "hypapp.mk").write_text("APP_SOURCES := mine.c\n")
     make(source, f"SUBARCH={subarch}", "APPROOT=hypapps/mine", "BUILD=build/mine",
          f"build/mine/{subarch}/app/hypapps/mine/mine.c.o")
+
+
+def test_the_grub_entry_for_a_real_machine_boots(lab, tmp_path):
+    """The guest is the same disk, so the entry starts twice: on the machine, and as a guest without VMX."""
+    entry = re.search(r"^(menuentry .*?^})$", text_of("docs/booting.md"), re.M | re.S)[1]
+    boot = tmp_path / "tree/boot"
+    boot.mkdir(parents=True)
+    for name in ("init-x86-amd64.bin", "hypervisor-x86-amd64.bin.gz"):
+        shutil.copy(harness.hypervisor("amd64") / name, boot)
+    diskimage.make(tmp_path / "disk.img", tmp_path / "tree", "set timeout=0\n" + entry + "\n")
+    result = lab.run([tmp_path / "disk.img"], until=["loader: error: .*"], timeout=120)
+    harness.assert_said(result, "loader: base 0x", "xmhf: 1 CPU, 1 for the guest", "loader: error: no VMX")
