@@ -43,6 +43,11 @@ GUESTS = (
         r"rdmsr\.3a .*",                        # FEATURE_CONTROL: locked, VMX off
     )),
     Guest("cr"),
+    Guest("step"),
+    Guest("task"),
+    Guest("smp", cpus=(2, 4)),
+    Guest("nmi", cpus=(1, 2)),
+    Guest("reset"),
     Guest("long", memory_mib=4608, differs_i386=(r"above_4g .*",)),
 )
 BY_NAME = {guest.name: guest for guest in GUESTS}
@@ -59,7 +64,7 @@ def image(name):
 
 
 def run(lab, guest, cpus, over=()):
-    result = lab.run([*over, image(guest.name)], ["^DONE"], SECONDS, cpus=cpus, model=guest.model,
+    result = lab.run([*over, image(guest.name)], ["^DONE", "panic: "], SECONDS, cpus=cpus, model=guest.model,
                      memory_mib=guest.memory_mib, ips=10_000_000, max_ticks=TICKS, extra=BAD_MSRS_FAULT)
     harness.assert_said(result, "DONE")
     return harness.plain(result.serial)
