@@ -67,7 +67,7 @@ void runtime_main(const struct handoff *h)
 	struct vcpu *v;
 
 	machine_learn(h);
-	console_init(&machine.handoff.options.serial, true);
+	console_init(&machine.handoff.options.serial, DEFAULT_VGA);
 	log_init((u32)machine.handoff.options.loglvl);
 	trap_init();
 	memory_init();
