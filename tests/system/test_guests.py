@@ -9,7 +9,6 @@ import re
 import pytest
 
 import bochs
-import cache
 import harness
 
 SECONDS = 120           # a run takes 1 to 5
