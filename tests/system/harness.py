@@ -115,9 +115,12 @@ class Lab:
         return result
 
     def debian(self, flavour="amd64", selfcheck="basic", cpus=1, over=(), memory_mib=1024,
-               timeout=BOUND, userland="busybox", cmdline="", **machine):
-        """Boot Debian under the disks `over` (none: bare), and demand its self-check's PASS."""
-        disk = debian_disk.disk(flavour, userland, f"cpus={cpus} {cmdline}".strip(), selfcheck)
+               timeout=BOUND, userland="busybox", cmdline="", wanted=None, **machine):
+        """Boot Debian under the disks `over` (none: bare), and demand its self-check's PASS.
+
+        The self-check demands `wanted` CPUs; None: as many as the machine has.
+        """
+        disk = debian_disk.disk(flavour, userland, f"cpus={wanted or cpus} {cmdline}".strip(), selfcheck)
         result = self.run([*over, disk], timeout=timeout, cpus=cpus, memory_mib=memory_mib,
                           **machine)
         assert_said(result, "GUEST: init reached", f"PASS selfcheck {selfcheck}")
