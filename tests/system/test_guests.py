@@ -41,6 +41,7 @@ GUESTS = (
         r"rdmsr\.3a .*",                        # FEATURE_CONTROL: locked, VMX off
     )),
     Guest("cr"),
+    Guest("faults"),
     Guest("step"),
     Guest("task"),
     Guest("smp", cpus=(2, 4)),

@@ -40,6 +40,7 @@
 #define RFLAGS_TF	BIT(8)
 #define RFLAGS_IF	BIT(9)
 #define RFLAGS_ARITH	0x8d5u		/* CF PF AF ZF SF OF */
+#define RFLAGS_RF	BIT(16)
 #define RFLAGS_VM	BIT(17)
 
 #define MSR_APIC_BASE			0x1b
