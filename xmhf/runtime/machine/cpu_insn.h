@@ -59,6 +59,8 @@
 #define MSR_SYSENTER_CS			0x174
 #define MSR_SYSENTER_ESP		0x175
 #define MSR_SYSENTER_EIP		0x176
+#define MSR_MISC_ENABLE			0x1a0
+#define  MISC_ENABLE_XD_OFF		BIT64(34)
 #define MSR_DEBUGCTL			0x1d9
 #define  DEBUGCTL_BTF			BIT(1)
 #define MSR_PAT				0x277
@@ -86,6 +88,8 @@
 #define MSR_RTIT_CTL			0x570
 #define MSR_RTIT_LAST			0x58f
 #define MSR_X2APIC_FIRST		0x800
+#define MSR_XSS				0xda0
+#define  XSS_PT				BIT(8)
 #define MSR_EFER			0xc0000080
 
 struct cpuid_regs { u32 eax, ebx, ecx, edx; };
