@@ -110,14 +110,14 @@ static NORETURN void unknown_exit(u32 reason)
 void vm_exit(struct vcpu *v)
 {
 	v->exit_tsc = rdtsc_low();
-	u32 reason = vmcs_read32(EXIT_REASON);
+	u32 told = vmcs_read32(EXIT_REASON), reason = (u16)told;	/* above: modifiers, as for an exit from an enclave */
 	struct exit_record *record = ring_next(v);
 	enum verdict verdict;
 
 	record->reason = reason;
 	record->rip = v->rip = vmcs_read(GUEST_RIP);
 	if (reason >= EXIT_REASONS || !l1_exits[reason].handle)
-		unknown_exit(reason);
+		unknown_exit(told);
 	v->exits[reason]++;
 	verdict = l1_exits[reason].handle(v);
 	if (verdict == ADVANCE)
