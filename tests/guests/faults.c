@@ -6,6 +6,9 @@
 #define REAL_CODE	0x5000u
 #define MSR_MTRRCAP	0xfe		/* read-only */
 #define EFLAGS_RF	BIT(16)
+#define TSS16_LIMIT	43
+#define TSS16		0x81		/* available */
+#define TSS32		0x89
 
 extern u8 real_code[], real_code_end[];
 
@@ -74,9 +77,39 @@ static void resume_flag(void)
 	kept("resume_flag", "faults push EFLAGS with RF set");
 }
 
+static void load_task(u32 selector, u32 limit, u8 access)
+{
+	descriptor_set(selector, (u32)main_tss, limit, access, 0);
+	__asm__ volatile("ltr %w0" : : "r"(selector));
+}
+
+/* Entering long mode with a 16-bit TSS is #GP(0) (SDM vol. 2, MOV to CR0): VM entry wouldn't take what it leads to. */
+static void long_mode_from_tss16(void)
+{
+	u32 cr0 = READ_CR(0), cr4 = READ_CR(4);
+	u64 efer = rdmsr(MSR_EFER);
+
+	if (!has_long_mode())
+		return;
+	paging_init();
+	load_task(SEL_FREE, TSS16_LIMIT, TSS16);
+	WRITE_CR(4, cr4 | CR4_PAE);
+	WRITE_CR(3, pml4);
+	wrmsr(MSR_EFER, efer | EFER_LME);
+	for (u32 cd = 0; cd <= CR0_CD; cd += CR0_CD) {
+		expect(TRY("mov %0, %%cr0", : : "r"(cr0 | CR0_PG | cd) : "memory") == GP_TRAP, "no #GP with %x", cd);
+		expect(READ_CR(0) == cr0 && rdmsr(MSR_EFER) == (efer | EFER_LME), "CR0 %x", READ_CR(0));
+	}
+	wrmsr(MSR_EFER, efer);
+	WRITE_CR(4, cr4);
+	load_task(SEL_TSS, sizeof(*main_tss) - 1, TSS32);
+	kept("long_from_tss16", "long mode can't be entered from a 16-bit TSS");
+}
+
 void guest_main(void)
 {
 	in_real_mode();
 	resume_flag();
+	long_mode_from_tss16();
 	done();
 }
