@@ -91,6 +91,9 @@
 #define MSR_X2APIC_FIRST		0x800
 #define MSR_XSS				0xda0
 #define  XSS_PT				BIT(8)
+#define MSR_TME_ACTIVATE		0x982
+#define  TME_ENABLED			BIT(1)
+#define  TME_KEY_ID_BITS(value)		((u32)((value) >> 32) & 15)
 #define MSR_EFER			0xc0000080
 
 struct cpuid_regs { u32 eax, ebx, ecx, edx; };
