@@ -46,6 +46,7 @@ GUESTS = (
     Guest("task"),
     Guest("smp", cpus=(2, 4)),
     Guest("apic", cpus=(2,)),
+    Guest("apic_id", cpus=(2,)),
     Guest("nmi", cpus=(1, 2)),
     Guest("reset"),
     Guest("long", memory_mib=4608, differs_i386=(r"above_4g .*",)),

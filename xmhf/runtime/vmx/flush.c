@@ -6,6 +6,8 @@
 #include "vmx/flush.h"
 #include "vmx/nmi.h"
 
+#define KICK_PATIENCE	(1u << 21)	/* PAUSEs before a kick counts as lost: tens of milliseconds, longer than an SMI */
+
 static struct lock kick_lock;		/* one kick at a time: a second NMI would pass for the guest's */
 static struct lock quiesce_lock;
 static bool quiesced;
@@ -28,9 +30,11 @@ static void kick_others(enum work work)
 	for (u32 i = 0; i < cpus_served(); i++) {
 		struct vcpu *v = cpus_get(i);
 
-		while (v != self && __atomic_load_n(&v->kicked, __ATOMIC_SEQ_CST) &&
-		       !__atomic_load_n(&v->waits_for_sipi, __ATOMIC_SEQ_CST))
+		for (u32 turn = 1; v != self && !nmi_kick_arrived(v); turn++) {
+			if (turn % KICK_PATIENCE == 0)
+				nmi_kick_others();
 			cpu_pause();
+		}
 	}
 	lock_drop(&kick_lock);
 }
