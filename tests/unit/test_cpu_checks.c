@@ -110,6 +110,7 @@ PROMISE(of_several_lacks_the_one_to_mend_first_is_told)
 }
 
 RUN(T(a_good_cpu_is_taken),
+    T(execute_disable_that_the_firmware_switched_off_is_asked_for),
     T(long_mode_is_asked_for_by_the_amd64_hypervisor_alone),
     T(a_cpu_without_vmx_is_refused),
     T(vmx_is_off_only_when_locked_without_its_bit),

@@ -19,12 +19,12 @@ const char *cpu_complaint(const struct cpu_facts *f, u32 bits)
 		return "no VMX: this CPU has no Intel VT-x, or the hypervisor below doesn't offer it (KVM: nested=1 and -cpu host)";
 	if (locked_off)
 		return "VMX is locked off by the firmware: enable Intel virtualization (VT-x) in the firmware setup";
-	if (!f->execute_disable)
-		return "no execute-disable: enable it (XD, NX, Data Execution Prevention) in the firmware setup";
 	if (!f->has_secondary || !(f->secondary_allowed1 & SECONDARY_EPT) || (f->ept_vpid_cap & EPT_NEEDED) != EPT_NEEDED)
 		return "no EPT: a CPU with extended page tables (Nehalem or later) is needed";
 	if (!(f->secondary_allowed1 & SECONDARY_UNRESTRICTED))
 		return "no unrestricted guest: a CPU with it (Westmere or later) is needed";
+	if (!f->execute_disable)
+		return "no execute-disable: enable it (XD, NX, Data Execution Prevention) in the firmware setup";
 	if (!(f->vmx_misc & MISC_WAIT_FOR_SIPI))
 		return "no wait-for-SIPI activity state: the hypervisor below is too old, use a newer one";
 	return NULL;
