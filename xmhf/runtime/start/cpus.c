@@ -26,8 +26,9 @@ static u32 count;
 static u32 arrived;		/* APs that wait for the release */
 static bool released;
 static u32 in_vmx;
+static bool no_block;		/* a CPU had to stay outside VMX operation, where the guest could start it */
 
-struct vcpu *cpus_allocate(void)
+static struct vcpu *allocate(void)
 {
 	u8 *block = pool_block(CPU_BLOCK / PAGE_SIZE);
 	struct vcpu *v = (struct vcpu *)(block + CPU_AT);
@@ -43,6 +44,15 @@ struct vcpu *cpus_allocate(void)
 		return NULL;
 	cpus[count] = v;
 	__atomic_store_n(&count, count + 1, __ATOMIC_SEQ_CST);
+	return v;
+}
+
+struct vcpu *cpus_allocate(void)
+{
+	struct vcpu *v = allocate();
+
+	if (!v)
+		__atomic_store_n(&no_block, true, __ATOMIC_SEQ_CST);
 	return v;
 }
 
@@ -87,6 +97,8 @@ void cpus_wake(void)
 	delay_us(SIPI_DELAY_US);
 	lapic_send(0, ICR_SIPI | ICR_ALL_BUT_SELF | TRAMPOLINE_PAGE >> PAGE_SHIFT);
 	wait_for_arrivals(machine.handoff.cpus_expected - 1);
+	if (__atomic_load_n(&no_block, __ATOMIC_SEQ_CST))
+		panic("no room for more than %u CPUs, and there are more: one that isn't ours could free the guest", count);
 
 	host_map_executable(TRAMPOLINE_PAGE, false);
 	memcpy(page, saved, PAGE_SIZE);
