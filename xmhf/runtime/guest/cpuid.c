@@ -9,6 +9,7 @@
 #include "machine/cpu_insn.h"
 #include "vmx/setup.h"
 
+#define LEAF_EXTENDED	0x80000000u
 #define LEAF_US		0x46484d58	/* "XMHF": EBX:ECX the signature again, EAX the depth */
 #define LEAF_US_TAIL	0x52505648	/* "HVPR" */
 
@@ -99,6 +100,8 @@ static struct cpuid_rule *add_rules(struct cpuid_rule *rule, const struct cpuid_
 
 		if (m->shown == WITH_CONTROL && vmx_caps.secondary & m->which)
 			continue;
+		if (m->leaf < LEAF_EXTENDED && m->leaf > cpuid(0, 0).eax)
+			continue;		/* answered with another leaf's words */
 		*rule = (struct cpuid_rule){ *m, *first };
 		*first = rule++;
 	}

@@ -90,6 +90,7 @@ static __attribute__((noinline)) void act(struct vcpu *v, enum verdict verdict)
 		machine_reset();
 	}
 	vmcs_write(ENTRY_INTR_INFO, v->event_info);
+	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);	/* HLT state takes few events (SDM 27.3.1.5) */
 	if (v->event_info & INTR_ERROR_CODE)
 		vmcs_write(ENTRY_ERROR_CODE, v->event_error);
 }
