@@ -12,7 +12,7 @@ SUBARCHS = pytest.mark.parametrize("subarch", ["amd64", "i386"])
 
 
 def run(lab, guest, over, cpus=1):
-    disks = [over, test_guests.image(guest)]
+    disks = [over, harness.guest_disk(guest)]
     result = lab.run(disks, ["^DONE"], cpus=cpus, memory_mib=256, ips=10_000_000)
     harness.assert_said(result, "DONE")
     return harness.plain(result.serial)
@@ -27,7 +27,7 @@ def disk_with_testapp(subarch, tmp_path):
 @SUBARCHS
 def test_services_of_the_core(lab, tmp_path, subarch):
     said = run(lab, "testapp", disk_with_testapp(subarch, tmp_path))
-    assert len(test_guests.promises(said)) == 15
+    assert len(test_guests.promises(said)) == 16
 
 
 @SUBARCHS
@@ -55,7 +55,7 @@ def test_the_default_hypapp_answers(lab, subarch):
 
 @SUBARCHS
 def test_sleep_is_refused_and_power_off_passes(lab, subarch):
-    disks = [harness.grub_disk(subarch, cmdline="loglvl=7"), test_guests.image("sleep")]
+    disks = [harness.grub_disk(subarch, cmdline="loglvl=7"), harness.guest_disk("sleep")]
     result = lab.run(disks, memory_mib=256, ips=10_000_000)
     harness.assert_said(result, "PASS sleep", "xmhf: sleep state S3 refused")
     assert result.end == "power-off", result.end
