@@ -43,7 +43,7 @@ def test_max_cpus_beyond_what_is_there_changes_nothing(lab):
     assert offered(lab, 2, [harness.grub_disk(cmdline="max_cpus=64")])[:2] == (2, 2)
 
 
-@pytest.mark.parametrize("cpus", [2, pytest.param(4, marks=pytest.mark.long)])
+@pytest.mark.parametrize("cpus", [2, pytest.param(4, marks=pytest.mark.long("smp4"))])
 def test_debian_comes_up_with_the_one_cpu_that_is_served(lab, cpus):
     result = lab.debian(cpus=cpus, wanted=1, over=[harness.grub_disk(cmdline="max_cpus=1")])
     harness.assert_said(result, "GUEST: Linux", "1 CPUs online")

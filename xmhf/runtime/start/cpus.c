@@ -20,6 +20,7 @@
 extern const u8 trampoline_start[], trampoline_end[];
 void ap_entry(void);
 NORETURN void ap_main(struct vcpu *v);
+NORETURN void cpus_no_room(void);
 
 static struct vcpu *cpus[CPUS_MAX];
 static u32 count;
@@ -44,6 +45,12 @@ struct vcpu *cpus_allocate(void)
 	cpus[count] = v;
 	__atomic_store_n(&count, count + 1, __ATOMIC_SEQ_CST);
 	return v;
+}
+
+/* A CPU that merely halted here could be started by the guest, outside of us. */
+void cpus_no_room(void)
+{
+	panic("no memory for CPU %u, LAPIC id 0x%x", count, lapic_id());
 }
 
 void ap_main(struct vcpu *v)
