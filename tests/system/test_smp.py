@@ -6,7 +6,6 @@ import re
 import pytest
 
 import harness
-from test_guests import image
 
 TICKS = 4_000_000_000
 BOUND = 120
@@ -14,7 +13,7 @@ BOUND = 120
 
 def offered(lab, cpus, over=()):
     """How many CPUs MADT and MP table offer; the guest itself checks that those of the MADT, and no other, start."""
-    result = lab.run([*over, image("cpu_tables")], ["^DONE"], BOUND, cpus=cpus, memory_mib=256,
+    result = lab.run([*over, harness.guest_disk("cpu_tables")], ["^DONE"], BOUND, cpus=cpus, memory_mib=256,
                      ips=10_000_000, max_ticks=TICKS)
     harness.assert_said(result, "PASS broadcast", "PASS one_by_one", "DONE")
     said = harness.plain(result.serial)
