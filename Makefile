@@ -56,7 +56,7 @@ LOADER_CFLAGS := $(CFLAGS_ALL) $(FLAGS_32) -fno-pie -DSUBARCH_BITS=$(BITS) -DCON
 PIE_CFLAGS := $(CFLAGS_ALL) $(FLAGS_$(BITS)) -fpie
 SL_CFLAGS := $(PIE_CFLAGS)
 RT_CFLAGS := $(PIE_CFLAGS) -I$(SRC)/xmhf/runtime
-APP_CFLAGS := $(PIE_CFLAGS)
+APP_CFLAGS := $(filter-out -I$(SRC)/xmhf,$(PIE_CFLAGS))	# a hypapp sees <xmhf/...> alone
 EMUL_32  := -m elf_i386
 EMUL_64  := -m elf_x86_64
 LDFLAGS_ALL := --build-id=none --gc-sections -z noexecstack -z norelro --no-warn-rwx-segments

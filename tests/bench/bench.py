@@ -63,7 +63,7 @@ def boots(lab):
     say("l1", "boot_ticks", ticks)
     say("l1", "boot_ratio", ticks / bare_ticks)
     say("l1", "boot_root_share", counts["ticks in root mode"] / bare_busy)
-    for name in counts.keys() - NO_REASONS:
+    for name in sorted(counts.keys() - NO_REASONS):
         say("l1", "boot_exits_" + re.sub(r"\W+", "_", name), counts[name])
     say("l1", "boot_exits", exits)
     say("l1", "boot_exits_ratio", exits / sum(counts.get(name, 0) for name in UNAVOIDABLE))

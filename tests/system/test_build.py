@@ -13,7 +13,7 @@ import pytest
 import cache
 
 SUBARCHS = ("amd64", "i386")
-LONG = pytest.mark.long
+LONG = pytest.mark.long("build")
 PRODUCTS = ("init-x86-{}.bin", "hypervisor-x86-{}.bin", "hypervisor-x86-{}.bin.gz")
 
 # Sizes that a build stays below, from XMHF64's.

@@ -2,6 +2,8 @@
 # Hypapps and hypercalls: tiny guests check every callback and service of the testapp, and
 # the core's calls on the default build; Debian shows the statistics.
 
+import re
+
 import pytest
 
 import harness
@@ -12,7 +14,7 @@ SUBARCHS = pytest.mark.parametrize("subarch", ["amd64", "i386"])
 
 
 def run(lab, guest, over, cpus=1):
-    disks = [over, test_guests.image(guest)]
+    disks = [over, harness.guest_disk(guest)]
     result = lab.run(disks, ["^DONE"], cpus=cpus, memory_mib=256, ips=10_000_000)
     harness.assert_said(result, "DONE")
     return harness.plain(result.serial)
@@ -27,7 +29,7 @@ def disk_with_testapp(subarch, tmp_path):
 @SUBARCHS
 def test_services_of_the_core(lab, tmp_path, subarch):
     said = run(lab, "testapp", disk_with_testapp(subarch, tmp_path))
-    assert len(test_guests.promises(said)) == 15
+    assert len(test_guests.promises(said)) == 16
 
 
 @SUBARCHS
@@ -55,7 +57,7 @@ def test_the_default_hypapp_answers(lab, subarch):
 
 @SUBARCHS
 def test_sleep_is_refused_and_power_off_passes(lab, subarch):
-    disks = [harness.grub_disk(subarch, cmdline="loglvl=7"), test_guests.image("sleep")]
+    disks = [harness.grub_disk(subarch, cmdline="loglvl=7"), harness.guest_disk("sleep")]
     result = lab.run(disks, memory_mib=256, ips=10_000_000)
     harness.assert_said(result, "PASS sleep", "xmhf: sleep state S3 refused")
     assert result.end == "power-off", result.end
@@ -66,3 +68,13 @@ def test_debian_shows_the_statistics(lab, subarch, flavour):
     over = [harness.grub_disk(subarch, cmdline="stat_user=1")]
     result = lab.debian(flavour, "stat", over=over)
     harness.assert_said(result, "bytes taken", "ticks in root mode", "xmhf: XMHF")
+
+
+@SUBARCHS
+def test_a_panic_tells_where_the_vmcs_and_the_last_exits(lab, tmp_path, subarch):
+    disks = [disk_with_testapp(subarch, tmp_path), harness.guest_disk("testapp_break")]
+    result = lab.run(disks, ["^xmhf: the machine is stopped"], cpus=2, memory_mib=256, ips=10_000_000)
+    harness.assert_said(result, "PASS ready", "xmhf: panic: exception 6, error code 0x0, at runtime+0x", "CPU 0, LAPIC id 0x0",
+                        "stack: runtime+0x", "GUEST_RIP ")
+    exits = re.findall(r"^exit: (\w+) at 0x", harness.plain(result.serial), re.M)
+    assert exits[-4:] == ["CPUID", "CPUID", "CPUID", "VMCALL"]

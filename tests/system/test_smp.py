@@ -6,7 +6,6 @@ import re
 import pytest
 
 import harness
-from test_guests import image
 
 TICKS = 4_000_000_000
 BOUND = 120
@@ -14,7 +13,7 @@ BOUND = 120
 
 def offered(lab, cpus, over=()):
     """How many CPUs MADT and MP table offer; the guest itself checks that those of the MADT, and no other, start."""
-    result = lab.run([*over, image("cpu_tables")], ["^DONE"], BOUND, cpus=cpus, memory_mib=256,
+    result = lab.run([*over, harness.guest_disk("cpu_tables")], ["^DONE"], BOUND, cpus=cpus, memory_mib=256,
                      ips=10_000_000, max_ticks=TICKS)
     harness.assert_said(result, "PASS broadcast", "PASS one_by_one", "DONE")
     said = harness.plain(result.serial)
@@ -43,7 +42,7 @@ def test_max_cpus_beyond_what_is_there_changes_nothing(lab):
     assert offered(lab, 2, [harness.grub_disk(cmdline="max_cpus=64")])[:2] == (2, 2)
 
 
-@pytest.mark.parametrize("cpus", [2, pytest.param(4, marks=pytest.mark.long)])
+@pytest.mark.parametrize("cpus", [2, pytest.param(4, marks=pytest.mark.long("smp4"))])
 def test_debian_comes_up_with_the_one_cpu_that_is_served(lab, cpus):
     result = lab.debian(cpus=cpus, wanted=1, over=[harness.grub_disk(cmdline="max_cpus=1")])
     harness.assert_said(result, "GUEST: Linux", "1 CPUs online")

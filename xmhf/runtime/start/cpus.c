@@ -20,15 +20,15 @@
 extern const u8 trampoline_start[], trampoline_end[];
 void ap_entry(void);
 NORETURN void ap_main(struct vcpu *v);
+NORETURN void cpus_no_room(void);
 
 static struct vcpu *cpus[CPUS_MAX];
 static u32 count;
 static u32 arrived;		/* APs that wait for the release */
 static bool released;
 static u32 in_vmx;
-static bool no_block;		/* a CPU had to stay outside VMX operation, where the guest could start it */
 
-static struct vcpu *allocate(void)
+struct vcpu *cpus_allocate(void)
 {
 	u8 *block = pool_block(CPU_BLOCK / PAGE_SIZE);
 	struct vcpu *v = (struct vcpu *)(block + CPU_AT);
@@ -47,13 +47,10 @@ static struct vcpu *allocate(void)
 	return v;
 }
 
-struct vcpu *cpus_allocate(void)
+/* A CPU that merely halted here could be started by the guest, outside of us. */
+void cpus_no_room(void)
 {
-	struct vcpu *v = allocate();
-
-	if (!v)
-		__atomic_store_n(&no_block, true, __ATOMIC_SEQ_CST);
-	return v;
+	panic("no memory for CPU %u, LAPIC id 0x%x", count, lapic_id());
 }
 
 void ap_main(struct vcpu *v)
@@ -97,8 +94,6 @@ void cpus_wake(void)
 	delay_us(SIPI_DELAY_US);
 	lapic_send(0, ICR_SIPI | ICR_ALL_BUT_SELF | TRAMPOLINE_PAGE >> PAGE_SHIFT);
 	wait_for_arrivals(machine.handoff.cpus_expected - 1);
-	if (__atomic_load_n(&no_block, __ATOMIC_SEQ_CST))
-		panic("no room for more than %u CPUs, and there are more: one that isn't ours could free the guest", count);
 
 	host_map_executable(TRAMPOLINE_PAGE, false);
 	memcpy(page, saved, PAGE_SIZE);
