@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Kicks with a reason. */
 #include "machine/lock.h"
+#include "machine/log.h"
 #include "memory/ept01.h"
 #include "start/cpus.h"
 #include "vmx/flush.h"
@@ -42,8 +43,8 @@ static void kick_others(enum work work)
 void flush_local(struct vcpu *v)
 {
 	work_clear(v, WORK_FLUSH_EPT);
-	if (!vmx_invept(INVEPT_SINGLE, ept_pointer(&ept01)))
-		(void)vmx_invept(INVEPT_ALL, 0);
+	if (!vmx_invept(INVEPT_SINGLE, ept_pointer(&ept01)) && !vmx_invept(INVEPT_ALL, 0))
+		panic("CPU %u: no type of INVEPT works", v->index);
 }
 
 void flush_all(void *unused)
