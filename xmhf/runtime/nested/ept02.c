@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * EPT02: the start, its roots, and the violation. A fault first goes down the tables that are there, as long as what
+ * they were made of still stands in EPT12; only where that ends EPT12 is walked from its root.
+ */
+#include "nested/ept02_table.h"
+
+#define WINDOW_FIRST	8u		/* neighbours, a cache line of EPT12 */
+#define WRITABLE_WORDS	32u		/* for each page of the pool: as many bits as L1 has pages, if the pool is RAM/512 */
+
+/* ---- start ---- */
+
+/* W without R is a misconfiguration, X without R needs the capability (SDM 29.3.3.1). */
+static u8 rights_fit(u64 caps, u32 rights)
+{
+	if (rights & EPT_R)
+		return (u8)rights;
+	return caps & EPT_CAP_EXECUTE_ONLY ? rights & EPT_X : 0;
+}
+
+/* Equal types stay, WB yields to the other, every other pair is UC. */
+static u32 merge_types(u32 a, u32 b)
+{
+	if (a == b || b == MEMTYPE_WB)
+		return a;
+	return a == MEMTYPE_WB ? b : MEMTYPE_UC;
+}
+
+static void work_out_leaves(struct ept02 *e)
+{
+	for (u32 leaf01 = 0; leaf01 < 64; leaf01++)
+		for (u32 leaf12 = 0; leaf12 < 64; leaf12++) {
+			u8 rights = rights_fit(e->caps, leaf01 & leaf12 & EPT_ENTRY_RIGHTS);
+			u32 type = merge_types(leaf12 >> EPT_ENTRY_TYPE_SHIFT, leaf01 >> EPT_ENTRY_TYPE_SHIFT);
+
+			if (rights && (e->rules->good_leaf >> leaf12 & 1))
+				e->low[leaf01][leaf12] = (u8)(rights | type << EPT_ENTRY_TYPE_SHIFT);
+		}
+}
+
+static u64 memory12_read(void *ctx, gpa1_t at)
+{
+	const u64 *page = ept02_page(ctx, (gpa1_t){ round_down(at.at, PAGE_SIZE) });
+
+	return ept12_entry_get(&page[(at.at & PAGE_MASK) / sizeof(u64)]);
+}
+
+static bool memory12_cmpxchg(void *ctx, gpa1_t at, u64 old, u64 new)
+{
+	const struct ept02 *e = ctx;
+
+	return e->ops->cmpxchg(e->ctx, at, old, new);
+}
+
+static u32 log2_of(size_t n)
+{
+	u32 log = 0;
+
+	while (n >>= 1)
+		log++;
+	return log;
+}
+
+bool ept02_init(struct ept02 *e, const struct ept02_ops *ops, const struct ept02_tracker *tracker, void *ctx,
+		const struct ept12_rules *rules, u64 caps, void *memory, size_t bytes)
+{
+	size_t buckets = (size_t)1 << log2_of(MAX(2u, bytes >> PAGE_SHIFT));
+	size_t words = buckets * WRITABLE_WORDS;
+	size_t fixed = words * sizeof(*e->writable) + buckets * sizeof(*e->buckets) + sizeof(*e->tables) + PAGE_MASK;
+	u64 *pages;
+
+	*e = (struct ept02){ .ops = ops, .tracker = tracker, .ctx = ctx, .rules = rules, .caps = caps,
+			     .memory12 = { memory12_read, memory12_cmpxchg, e },
+			     .bucket_shift = 32 - log2_of(buckets), .writable = memory, .writable_words = (u32)words };
+	e->count = bytes < fixed ? 0 : (u32)((bytes - fixed) / (PAGE_SIZE + sizeof(*e->tables)));
+	if (e->count < EPT02_TABLES_MIN)
+		return false;
+	e->buckets = (struct ept02_table **)(e->writable + words);
+	e->tables = (struct ept02_table *)(e->buckets + buckets);
+	pages = (u64 *)(uptr)round_up((uptr)(e->tables + e->count + 1), PAGE_SIZE);
+	for (u32 i = e->count; i-- > 0; e->free = &e->tables[i]) {
+		e->tables[i].entries = pages + i * EPT_ENTRIES;
+		e->tables[i].next = e->free;
+	}
+	e->ring = &e->tables[e->count];
+	e->ring->next = e->ring->prev = e->ring;
+	work_out_leaves(e);
+	return true;
+}
+
+/* ---- roots ---- */
+
+struct ept02_table *ept02_get(struct ept02 *e, u64 eptp12)
+{
+	struct ept02_table *root = ept02_root(e, (gpa1_t){ eptp12 & EPT_ENTRY_ADDRESS }, (eptp12 & EPTP_ACCESSED_DIRTY) != 0);
+
+	if (root)
+		root->users++;
+	return root;
+}
+
+void ept02_put(struct ept02_table *root)
+{
+	root->users--;
+}
+
+u64 ept02_pointer(const struct ept02_table *root)
+{
+	return eptp_make((hpa_t){ (u64)(uptr)root->entries }, root->accessed_dirty);
+}
+
+u64 ept02_generation(const struct ept02_table *root)
+{
+	return root->generation;
+}
+
+/* ---- filling ---- */
+
+/* Has @page tables that only stay watched if L2 can't write to it? */
+static bool is_watched(const struct ept02 *e, gpa1_t page)
+{
+	const struct ept02_table *t = ept02_find(e, page, ~0ull);
+
+	return t && !t->exposed;
+}
+
+bool ept02_find_range(struct ept02 *e, gpa1_t at)
+{
+	struct ept_leaf leaf;
+	bool watched;
+
+	if (at.at - e->range.from < e->range.size)
+		return true;
+	e->range.size = 0;
+	if (!e->ops->lookup(e->ctx, at, &leaf))
+		return false;
+	watched = leaf.size == PAGE_SIZE && is_watched(e, leaf.from) && (leaf.rights & EPT_W);
+	e->range = (struct ept02_range){
+		.from = leaf.from.at, .size = leaf.size, .level = leaf.level,
+		.leaf = (leaf.hpa.at - (at.at - leaf.from.at)) | EPT_ENTRY_LEAF | EPT_ENTRY_MARKS |
+			(leaf.special ? EPT_ENTRY_SPECIAL : 0),
+		.low = e->low[leaf.type * 8 + (leaf.rights & ~(u32)(watched ? EPT_W : 0))], .watched = watched,
+	};
+	return true;
+}
+
+/* An empty slot: CPUs see nothing until its rights are there, with 32 bits in the half that is written last. */
+static inline void slot_fill(u64 *slot, u64 value)
+{
+#ifdef __i386__
+	volatile u32 *half = (volatile u32 *)slot;
+
+	half[1] = (u32)(value >> 32);
+	half[0] = (u32)value;
+#else
+	*(volatile u64 *)slot = value;
+#endif
+}
+
+/* The range around @to if leaves of @level can map it; else an empty one. */
+static struct ept02_range range_for_leaves(struct ept02 *e, u64 to, u32 level)
+{
+	if (ept02_find_range(e, (gpa1_t){ to }) && ept02_range_has_leaves(e, level))
+		return e->range;
+	return (struct ept02_range){ .size = 0 };
+}
+
+/* The hot loop: slots @i to @end that are empty, each by what EPT12 has there now. */
+static inline __attribute__((always_inline)) void fill(struct ept02 *e, struct ept02_table *t, u32 i, u32 end, u32 level,
+						       bool pieces, bool accessed_dirty)
+{
+	struct ept02_range range = { .size = 0 };
+	u64 flip = level > 1 ? EPT_ENTRY_LARGE : 0;
+	u64 wrong = e->rules->reserved_leaf[level] | flip, good = e->rules->good_leaf;
+	u64 lowest = t->lowest, highest = t->highest, leaves = 0;
+
+	for (; i < end; i++) {
+		u64 entry12, leaf, to;
+
+		if (t->entries[i])
+			continue;
+		entry12 = pieces ? ept02_source(t, i) : ept12_entry_get(&t->from12[i]);
+		if (!pieces && (!(good >> (entry12 & 63) & 1) || ((entry12 ^ flip) & wrong)))
+			continue;
+		to = entry12 & EPT_ENTRY_ADDRESS;
+		if (__builtin_expect(to - range.from >= range.size, 0)) {
+			range = range_for_leaves(e, to, level);
+			if (!range.size)
+				continue;
+		}
+		leaf = ept02_leaf(&range, level, accessed_dirty, entry12);
+		if (!leaf)
+			continue;
+		slot_fill(&t->entries[i], leaf);
+		if (level > 1) {
+			ept02_note_leaf(e, t, leaf, to);
+			continue;
+		}
+		lowest = MIN(lowest, to);
+		highest = MAX(highest, to);
+		leaves |= leaf;
+		if (leaf & EPT_W)
+			ept02_note_writable(e, to);
+	}
+	if (level > 1)
+		return;
+	t->lowest = lowest;
+	t->highest = highest;
+	t->special |= (leaves & EPT_ENTRY_SPECIAL) != 0;
+}
+
+static void fill_neighbours(struct ept02 *e, struct ept02_table *t, u32 i, u32 end)
+{
+	if (!t->from12)
+		fill(e, t, i, end, t->level, true, t->accessed_dirty);
+	else if (t->level > 1)
+		fill(e, t, i, end, t->level, false, t->accessed_dirty);
+	else if (t->accessed_dirty)
+		fill(e, t, i, end, 1, false, true);
+	else
+		fill(e, t, i, end, 1, false, false);
+}
+
+/* From @i's cache line on; as far as the window, which doubles as long as each fault begins where the last one ended. */
+static void fill_around(struct ept02 *e, struct ept02_table *t, u32 i, struct ept02_fault *f)
+{
+	u64 span = ept_span(t->level), from = round_down(f->at.at, span);
+	u32 first = i & ~(WINDOW_FIRST - 1), end;
+
+	f->stream->window = from == f->stream->next && f->stream->window ? MIN(f->stream->window * 2, EPT_ENTRIES) : WINDOW_FIRST;
+	end = MIN(first + f->stream->window, EPT_ENTRIES);
+	fill_neighbours(e, t, first, end);
+	f->stream->next = from + (u64)(end - i) * span;
+}
+
+/* ---- violations ---- */
+
+/* What EPT12 allows @f to do by the leaf @entry12 in @t's shadowed table, as far as EPT01 lets it. */
+static enum ept02_answer install(struct ept02 *e, struct ept02_table *t, u64 entry12, struct ept02_fault *f)
+{
+	u64 offset = f->at.at & (ept_span(t->level) - 1);
+	gpa1_t at = { (entry12 & EPT_ENTRY_ADDRESS) + offset };
+	u32 i = ept_index(f->at.at, t->level);
+	u64 leaf;
+
+	f->ept12.at = at;
+	if (!ept02_find_range(e, at))
+		return EPT02_PROTECTED;
+	if (e->range.watched && (f->want & EPT_W)) {
+		ept02_expose(e, (gpa1_t){ e->range.from });
+		(void)ept02_find_range(e, at);
+	}
+	while (!ept02_range_has_leaves(e, t->level)) {
+		t = ept02_pieces(e, t, i, entry12);
+		if (!t)
+			return EPT02_NO_PAGES;
+		i = ept_index(f->at.at, t->level);
+		entry12 = ept02_source(t, i);
+	}
+	leaf = ept02_leaf(&e->range, t->level, t->accessed_dirty, entry12);
+	if (ept02_is_link(t->entries[i]))
+		ept02_unlink(e, ept02_table_of(e, t->entries[i]));
+	ept02_slot_write(e, t, i, leaf);
+	if (leaf)
+		ept02_note_leaf(e, t, leaf, entry12 & EPT_ENTRY_ADDRESS);
+	ept02_touch(e, t);
+	if (f->want & ~leaf)
+		return EPT02_PROTECTED;
+	fill_around(e, t, i, f);
+	return EPT02_RESUME;
+}
+
+/* EPT01 may allow more than what we remember of it. */
+static enum ept02_answer install_fresh(struct ept02 *e, struct ept02_table *t, u64 entry12, struct ept02_fault *f)
+{
+	enum ept02_answer answer = install(e, t, entry12, f);
+
+	if (answer != EPT02_PROTECTED)
+		return answer;
+	e->range.size = 0;
+	return install(e, t, entry12, f);
+}
+
+/* Down the tables that are there, as far as they are what EPT12 has; @rights are those on the way. */
+static struct ept02_table *descend(const struct ept02 *e, struct ept02_table *t, gpa2_t at, u32 *rights)
+{
+	for (;;) {
+		u32 i = ept_index(at.at, t->level);
+		u64 slot = t->entries[i];
+		struct ept02_table *child;
+
+		if (!ept02_is_link(slot))
+			return t;
+		child = ept02_table_of(e, slot);
+		if (!child->from12 || child->made_of != ept12_entry_get(&t->from12[i]))
+			return t;
+		*rights &= (u32)child->made_of;
+		t = child;
+	}
+}
+
+static enum ept02_answer answer_of(enum ept12_status status)
+{
+	static const enum ept02_answer answers[] = {
+		[EPT12_OK] = EPT02_RESUME, [EPT12_RETRY] = EPT02_RESUME, [EPT12_VIOLATION] = EPT02_VIOLATION,
+		[EPT12_MISCONFIGURED] = EPT02_MISCONFIGURED, [EPT12_LOG_FULL] = EPT02_LOG_FULL,
+	};
+
+	return answers[status];
+}
+
+/*
+ * By a walk of EPT12 from its root, as a CPU does it after a violation, whatever it held before (SDM 29.4.3.1).
+ * What the tracker didn't watch during the walk is read again; if it changed meanwhile, L2 tries again.
+ */
+static enum ept02_answer fault_by_walk(struct ept02 *e, const struct ept12 *ept12, struct ept02_table *t,
+				       struct ept02_fault *f)
+{
+	enum ept12_status status = ept12_walk(ept12, f->at, f->want, &f->ept12);
+	u64 entry12;
+
+	if (status != EPT12_OK)
+		return answer_of(status);
+	for (;;) {
+		u32 i = ept_index(f->at.at, t->level);
+
+		entry12 = ept12_entry_get(&t->from12[i]);
+		if ((entry12 ^ f->ept12.entry[t->level]) & ~EPT_ENTRY_MARKS)
+			return EPT02_RESUME;
+		if (t->level == f->ept12.level)
+			return install_fresh(e, t, f->ept12.entry[t->level], f);
+		t = ept02_shadow(e, t, i, entry12);
+		if (!t)
+			return EPT02_NO_PAGES;
+	}
+}
+
+enum ept02_answer ept02_fault(struct ept02 *e, struct ept02_table *root, struct ept02_fault *f)
+{
+	const struct ept12 ept12 = { e->rules, &e->memory12, f->log, root->source, root->accessed_dirty };
+	u32 rights = EPT_RWX, i;
+	struct ept02_table *t;
+	enum ept12_status status = EPT12_OK;
+	u64 entry12;
+
+	if (f->at.at >> EPT_GPA_BITS)
+		return fault_by_walk(e, &ept12, root, f);
+	t = descend(e, root, f->at, &rights);
+	i = ept_index(f->at.at, t->level);
+	entry12 = ept12_entry_get(&t->from12[i]);
+	if (ept12_classify(e->rules, entry12, t->level) != EPT12_LEAF || (f->want & ~(rights & (u32)entry12)))
+		return fault_by_walk(e, &ept12, root, f);
+	if (root->accessed_dirty)
+		status = ept12_mark(&ept12, f->at, (gpa1_t){ t->source.at + i * sizeof(u64) }, &entry12, (f->want & EPT_W) != 0);
+	if (status != EPT12_OK)
+		return answer_of(status);
+	return install_fresh(e, t, entry12, f);
+}
