@@ -48,15 +48,15 @@ WARN     := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -Ws
 CFLAGS_ALL := -std=gnu11 -ffreestanding -fno-builtin -mgeneral-regs-only -fno-strict-aliasing -fno-stack-protector \
 	    -fcf-protection=none -fno-asynchronous-unwind-tables -fvisibility=hidden -fno-common -ffunction-sections \
 	    -fdata-sections -ffile-prefix-map=$(SRC)/= $(if $(filter-out 0,$(DEBUG_SYMBOLS)),-g) $(OPT) $(WARN) \
-	    -I$(SRC)/xmhf -I$(SRC)/xmhf/include -DXMHF_VERSION='"$(VERSION)"'
+	    -I$(SRC)/xmhf -I$(SRC)/xmhf/include -DXMHF_VERSION='"$(VERSION)"' -DDEFAULT_VGA=$(DEBUG_VGA)
 FLAGS_32 := -m32 -march=i686 -mregparm=3
 FLAGS_64 := -m64 -mno-red-zone
 LOADER_CFLAGS := $(CFLAGS_ALL) $(FLAGS_32) -fno-pie -DSUBARCH_BITS=$(BITS) -DCONFIGURED_SL_BASE=$(if $(filter auto,$(SL_BASE)),SL_BASE_AUTO,$(SL_BASE)ull) \
-	    -DDEFAULT_SERIAL=$(DEBUG_SERIAL) -DDEFAULT_VGA=$(DEBUG_VGA)
+	    -DDEFAULT_SERIAL=$(DEBUG_SERIAL)
 PIE_CFLAGS := $(CFLAGS_ALL) $(FLAGS_$(BITS)) -fpie
 SL_CFLAGS := $(PIE_CFLAGS)
 RT_CFLAGS := $(PIE_CFLAGS) -I$(SRC)/xmhf/runtime
-APP_CFLAGS := $(PIE_CFLAGS)
+APP_CFLAGS := $(filter-out -I$(SRC)/xmhf,$(PIE_CFLAGS))	# a hypapp sees <xmhf/...> alone
 EMUL_32  := -m elf_i386
 EMUL_64  := -m elf_x86_64
 LDFLAGS_ALL := --build-id=none --gc-sections -z noexecstack -z norelro --no-warn-rwx-segments

@@ -5,6 +5,7 @@
 include $(SRC)/tests/unit/unit.mk
 include $(SRC)/tests/fuzz/fuzz.mk
 -include $(SRC)/tests/guests/guests.mk
+include $(SRC)/tests/long.mk
 
 PYTEST := $(PYTHON) -m pytest -p no:cacheprovider --rootdir=$(SRC) $(SRC)/tests/system
 
@@ -18,6 +19,11 @@ check:
 	@$(MAKE) --no-print-directory both
 	@$(MAKE) --no-print-directory check-unit
 	@$(MAKE) --no-print-directory check-fuzz
-	@$(PYTEST) -m 'not long'
+	@$(PYTEST) -n 2
 
-.PHONY: demo check
+# Costs, as lines BENCH <where> <name> <value>; make bench BENCH=--readme writes them into README.md too.
+bench:
+	@$(SRC)/tools/setup.sh build demo
+	@$(PYTHON) $(SRC)/tests/bench/bench.py $(BENCH)
+
+.PHONY: demo check bench

@@ -121,12 +121,24 @@ def _systemd(out, scratch, flavour, cmdline, extra, modules):
 
 
 USERLANDS = {"busybox": _busybox, "systemd": _systemd}
+STAT_TOOL_AT = {"busybox": "/bin/xmhf-stat", "systemd": "/usr/local/bin/xmhf-stat"}
+
+
+def stat_tool(flavour):
+    """The statistics viewer (tools/guest-stat), built if its source changed."""
+    bits = {"amd64": 64, "i386": 32}[KERNELS[flavour][0]]
+    out = cache.REPO / f"build/guest-stat/xmhf-stat-{bits}"
+    with cache.lock("make"):
+        diskimage.run(["make", "-s", "-C", cache.REPO, "-f", "tools/guest-stat/guest-stat.mk",
+                       out.relative_to(cache.REPO)])
+    return out
 
 
 def disk(flavour="amd64", userland="busybox", cmdline="", selfcheck="", extra=(), modules=()):
     """The path of a disk image, made at first use. `extra`: (source, destination) pairs."""
     if selfcheck:
         cmdline = f"{cmdline} selfcheck={selfcheck}".strip()
+    extra = [*extra, (stat_tool(flavour), STAT_TOOL_AT[userland])]
     sources = [cache.REPO / "tools" / name for name in
                ("debian_disk.py", "debian_root.py", "diskimage.py", "cpio.py")]
     sources += sorted(GUEST_FILES.iterdir())
@@ -146,7 +158,7 @@ def main():
     add("--userland", choices=USERLANDS, default="busybox")
     add("--cmdline", default="", metavar="WORDS", help="further words for the kernel")
     add("--selfcheck", default="", metavar="NAME",
-        help="basic, hotplug or reboot: check the machine, then power off; else a shell")
+        help="basic, hotplug, reboot or stat: check the machine, then power off; else a shell")
     add("--extra", action="append", default=[], metavar="SRC:DEST", help="a further file")
     add("--module", action="append", default=[], metavar="NAME",
         help="a further kernel module: busybox' init loads it, systemd's root has it")

@@ -28,7 +28,8 @@ def hypervisor_disk(subarch, out):
                    stdout=sys.stderr)
     cache.say("making the GRUB disk")
     subprocess.run([cache.REPO / "grub.py", "--subarch", subarch, "--out", out,
-                    "--xmhf-bin", cache.REPO / "build" / subarch], check=True)
+                    "--xmhf-bin", cache.REPO / "build" / subarch,
+                    "--cmdline", "stat_user=1"], check=True)    # for xmhf-stat in the shell
     return out
 
 

@@ -18,6 +18,7 @@ enum testapp_call {
 	CALL_MTRR_MODE,			/* EBX: enum xmhf_result; EAX: writes so far */
 	CALL_QUIESCE,			/* EBX: physical address of a counter; EAX: by how much it grew in quiescence, ECX: after */
 	CALL_NONE,			/* answered CHAIN */
+	CALL_BREAK,			/* breaks the hypervisor by an undefined instruction: its panic is wanted */
 
 	/* memory.c */
 	CALL_PROTECT,			/* EBX: page, ECX: rights, EDX: bytes; EAX: done? */

@@ -157,8 +157,14 @@ static enum xmhf_result none(struct vcpu *v)
 	return XMHF_CHAIN;
 }
 
+static enum xmhf_result break_down(struct vcpu *v)
+{
+	(void)v;
+	__builtin_trap();
+}
+
 static const call own_calls[CALL_PROTECT - CALL_ABOUT] = {
-	about, counts, option, heap, reboot, ports, set_port_mode, port_seen, set_mtrr_mode, quiesce, none,
+	about, counts, option, heap, reboot, ports, set_port_mode, port_seen, set_mtrr_mode, quiesce, none, break_down,
 };
 
 static enum xmhf_result testapp_hypercall(struct vcpu *v, u32 number)

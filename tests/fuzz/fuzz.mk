@@ -15,6 +15,7 @@ FUZZ_RUNS_acpi ?= 8000
 FUZZ_RUNS_mptable ?= 10000
 FUZZ_RUNS_e820 ?= 15000
 FUZZ_RUNS_ept02 ?= 2000
+FUZZ_RUNS_vmcs12 ?= 8000
 FUZZ_SECONDS ?= 300
 FUZZ_FLAGS   := -std=gnu11 -O1 -g -fno-strict-aliasing -Wall -Wextra -Werror -Wshadow -Wno-unused-function \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \

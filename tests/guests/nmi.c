@@ -8,6 +8,7 @@
 static volatile u32 received[CPUS_MAX], nested[CPUS_MAX], depth[CPUS_MAX];
 static void (*volatile in_handler)(void);
 static volatile u32 wakes, started;
+static volatile bool stop;		/* the other CPU shall halt: where it exits all the time, Bochs would drop an INIT (S1) */
 
 static void nmi(struct frame *f)
 {
@@ -103,21 +104,21 @@ static void blocking(void)
 static void spins(void)
 {
 	started++;
-	for (;;)
+	while (!stop)
 		pause();
 }
 
 static void executes_cpuid(void)
 {
 	started++;
-	for (;;)
+	while (!stop)
 		cpuid(0, 0);
 }
 
 static void halts(void)
 {
 	started++;
-	for (;;) {
+	while (!stop) {
 		__asm__ volatile("cli; hlt" : : : "memory");
 		wakes++;
 	}
@@ -126,7 +127,7 @@ static void halts(void)
 static void shadows(void)
 {
 	started++;
-	for (;;)
+	while (!stop)
 		__asm__ volatile("mov %%ss, %%eax; mov %%eax, %%ss; pushal; cpuid; popal; sti; pushal; cpuid; popal; cli" : : : "eax");
 }
 
@@ -134,7 +135,7 @@ static void leaves_and_enters_paging(void)
 {
 	started++;
 	WRITE_CR(0, READ_CR(0) & ~(CR0_CD | CR0_NW));
-	for (;;) {
+	while (!stop) {
 		paging_pae();
 		WRITE_CR(0, READ_CR(0) ^ CR0_CD);
 		WRITE_CR(0, READ_CR(0) ^ CR0_CD);
@@ -145,12 +146,11 @@ static void leaves_and_enters_paging(void)
 static void to_other(void (*what)(void), u32 count, const char *name, const char *sentence)
 {
 	u32 before = started, sent = 0;
-	bool up = false;
 
-	/* Bochs drops an INIT that arrives in VMX root mode (its fault S1): sent again there. */
-	for (u32 i = 0; i < (on_us() ? 40 : 1) && !up; i++)
-		up = ap_run(1, what);
-	expect(up && wait_until(&started, before + 1), "no start");
+	stop = true;
+	spin(2000);
+	stop = false;
+	expect(ap_run(1, what) && wait_until(&started, before + 1), "no start");
 	wakes = 0;
 	reset_counts();
 	memset((void *)depth, 0, sizeof(depth));

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Fixtures of the system tests: `lab` builds images and runs machines. Tests marked
 # `long` run only with --long (make check-long); all others are part of make check.
+# A long test names its group, long("smp4"), and --long=GROUP runs that group alone.
 
 import pathlib
 import sys
@@ -13,21 +14,29 @@ import harness  # noqa: E402
 
 
 def pytest_addoption(parser):
-    parser.addoption("--long", action="store_true", help="also run the tests marked long")
+    parser.addoption("--long", nargs="?", const="all", metavar="GROUP",
+                     help="also run the tests marked long; or only those of one group of them")
     parser.addoption("--live", action="store_true", help="show serial lines live (wants -s)")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "check: part of make check (the default)")
-    config.addinivalue_line("markers", "long: only part of make check-long")
+    config.addinivalue_line("markers", "long(group): only part of make check-long, as check-long-GROUP")
+
+
+def group(item):
+    """The group of a long test, else None."""
+    mark = item.get_closest_marker("long")
+    return mark and mark.args[0]
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.getoption("--long"):
+    wanted = config.getoption("--long")
+    if wanted == "all":
         return
-    long = [item for item in items if item.get_closest_marker("long")]
-    config.hook.pytest_deselected(items=long)
-    items[:] = [item for item in items if item not in long]
+    left = [item for item in items if group(item) == wanted]     # without --long: those of no group
+    config.hook.pytest_deselected(items=[item for item in items if item not in left])
+    items[:] = left
 
 
 @pytest.fixture

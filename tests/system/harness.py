@@ -52,6 +52,16 @@ def grub_disk(subarch="amd64", make=(), **options):
     return cache.made(f"disks/grub-{subarch}-{key}.img", build)
 
 
+def guest_disk(name):
+    """The disk of the tiny guest tests/guests/NAME.c, built if its sources changed."""
+    out = BUILD / "guests" / f"{name}.img"
+    with cache.lock("make"):
+        done = subprocess.run(["make", "-s", "-f", "tests/guests/guests.mk", f"BUILD={BUILD}", str(out)],
+                              cwd=cache.REPO, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout[-3000:]
+    return out
+
+
 def flat_disk(source, base=0x7c00):
     """A disk whose boot sector is an assembly file of this folder, linked at `base`."""
     def build(out):
@@ -105,9 +115,12 @@ class Lab:
         return result
 
     def debian(self, flavour="amd64", selfcheck="basic", cpus=1, over=(), memory_mib=1024,
-               timeout=BOUND, userland="busybox", cmdline="", **machine):
-        """Boot Debian under the disks `over` (none: bare), and demand its self-check's PASS."""
-        disk = debian_disk.disk(flavour, userland, f"cpus={cpus} {cmdline}".strip(), selfcheck)
+               timeout=BOUND, userland="busybox", cmdline="", wanted=None, **machine):
+        """Boot Debian under the disks `over` (none: bare), and demand its self-check's PASS.
+
+        The self-check demands `wanted` CPUs; None: as many as the machine has.
+        """
+        disk = debian_disk.disk(flavour, userland, f"cpus={wanted or cpus} {cmdline}".strip(), selfcheck)
         result = self.run([*over, disk], timeout=timeout, cpus=cpus, memory_mib=memory_mib,
                           **machine)
         assert_said(result, "GUEST: init reached", f"PASS selfcheck {selfcheck}")

@@ -97,6 +97,7 @@ def test_images_are_reproducible(tmp_path):
     assert images[0].read_bytes() == images[1].read_bytes()
 
 
+@pytest.mark.long("bare")
 @pytest.mark.parametrize("cpus", [1, 2])
 def test_bare_debian_reaches_its_self_check(lab, cpus):
     lab.debian(cpus=cpus)
@@ -110,12 +111,12 @@ def test_bare_debian_boots_again_after_a_reboot(lab):
     lab.debian_reboots()
 
 
-@pytest.mark.long
+@pytest.mark.long("bare")
 def test_bare_debian_with_systemd_reaches_login_and_its_self_check(lab):
     lab.debian(userland="systemd")
 
 
-@pytest.mark.long
+@pytest.mark.long("bare")
 def test_bare_debian_686_reaches_its_self_check(lab):
     lab.debian("686")
 

@@ -164,7 +164,49 @@ PROMISE(unknown_entries_and_wrong_counts_end_the_walk)
 	done();
 }
 
+PROMISE(a_processor_disabled_is_the_only_change_and_the_table_stays_whole)
+{
+	machine();
+	assert_true(walk_mp(NULL));
+	u32 offset = cpus[1].offset;
+	assert_int_equal(mp_config(&f->mem, FLOATING), CONFIG);
+	for (u32 twice = 0; twice < 2; twice++) {
+		assert_true(mp_disable(f->bytes + CONFIG, offset));
+		assert_true(walk_mp(NULL));
+		assert_int_equal(cpu_count, 3);
+		assert_true(cpus[0].enabled && cpus[0].bsp && !cpus[1].enabled && cpus[1].apic_id == 5 && !cpus[2].enabled);
+	}
+	done();
+}
+
+PROMISE(what_is_no_processor_entry_is_not_disabled)
+{
+	u8 before[44 + sizeof(entries)];
+
+	machine();
+	memcpy(before, f->bytes + CONFIG, sizeof(before));
+	assert_false(mp_disable(f->bytes + CONFIG, 0));
+	assert_false(mp_disable(f->bytes + CONFIG, 43));
+	assert_false(mp_disable(f->bytes + CONFIG, 44 + 40));			/* a bus */
+	assert_false(mp_disable(f->bytes + CONFIG, 44 + sizeof(entries) - 19));	/* its end is beyond the table's */
+	assert_false(mp_disable(f->bytes + CONFIG, 0xffffffff));
+	assert_memory_equal(before, f->bytes + CONFIG, sizeof(before));
+	done();
+}
+
+PROMISE(a_default_configuration_has_no_table_to_change)
+{
+	machine();
+	put_floating(FLOATING, CONFIG, 5);
+	assert_int_equal(mp_config(&f->mem, FLOATING), 0);
+	assert_true(walk_mp(NULL));
+	assert_int_equal(cpus[0].offset, 0);
+	done();
+}
+
 RUN(T(processors_are_listed_with_their_state), T(the_structure_is_looked_for_in_the_specified_places),
     T(a_default_configuration_has_two_processors), T(a_configuration_out_of_reach_or_broken_is_refused),
     T(a_table_cut_anywhere_is_refused_after_what_was_whole),
-    T(unknown_entries_and_wrong_counts_end_the_walk))
+    T(unknown_entries_and_wrong_counts_end_the_walk),
+    T(a_processor_disabled_is_the_only_change_and_the_table_stays_whole),
+    T(what_is_no_processor_entry_is_not_disabled), T(a_default_configuration_has_no_table_to_change))

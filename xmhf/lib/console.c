@@ -42,7 +42,7 @@ void console_die(const char *who, const char *fmt, ...)
 	va_start(args, fmt);
 	fmt_vprint(console_putc, NULL, fmt, args);
 	va_end(args);
-	console_print("\n");
+	console_print("\n%s: halted; mend that and reset the machine\n", who);
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }

@@ -86,58 +86,106 @@ static void report_default(u64 *lapic, mp_report report, void *ctx)
 	}
 }
 
-static bool walk_entries(const u8 *at, u32 left, u32 entries, mp_report report, void *ctx)
+static bool walk_entries(const u8 *table, const struct mp_config *config, mp_report report, void *ctx)
 {
-	for (; entries != 0; entries--) {
+	u32 at = sizeof(*config);
+
+	for (u32 entries = config->entries; entries != 0; entries--) {
+		u32 left = config->length - at;
 		struct mp_processor p;
 		u32 size = ENTRY_OTHER_SIZE;
 
-		if (left == 0 || *at > ENTRY_LAST_KNOWN)
+		if (left == 0 || table[at] > ENTRY_LAST_KNOWN)
 			return false;
-		if (*at == ENTRY_PROCESSOR)
+		if (table[at] == ENTRY_PROCESSOR)
 			size = sizeof(p);
 		if (left < size)
 			return false;
-		if (*at == ENTRY_PROCESSOR) {
-			struct mp_cpu cpu;
+		if (table[at] == ENTRY_PROCESSOR) {
+			struct mp_cpu cpu = { .offset = at };
 
-			memcpy(&p, at, sizeof(p));
+			memcpy(&p, table + at, sizeof(p));
 			cpu.apic_id = p.apic_id;
 			cpu.enabled = (p.flags & CPU_ENABLED) != 0;
 			cpu.bsp = (p.flags & CPU_BSP) != 0;
 			report(ctx, &cpu);
 		}
 		at += size;
-		left -= size;
 	}
 	return true;
 }
 
-bool mp_walk(const struct physmem *mem, u64 floating, u64 *lapic, mp_report report, void *ctx)
+static bool read_floating(const struct physmem *mem, u64 floating, struct mp_floating *f)
 {
-	const void *raw = physmem_map(mem, floating, sizeof(struct mp_floating));
-	struct mp_floating f;
-	struct mp_config config;
-	u64 lapic_at;
+	const void *raw = physmem_map(mem, floating, sizeof(*f));
+
+	if (raw != NULL)
+		memcpy(f, raw, sizeof(*f));
+	return raw != NULL;
+}
+
+/* All of the configuration table, and its header; NULL: none that is whole. */
+static const u8 *read_config(const struct physmem *mem, const struct mp_floating *f, struct mp_config *config)
+{
+	const void *raw = f->config != 0 ? physmem_map(mem, f->config, sizeof(*config)) : NULL;
 
 	if (raw == NULL)
+		return NULL;
+	memcpy(config, raw, sizeof(*config));
+	if (memcmp(config->signature, "PCMP", 4) != 0 || config->length < sizeof(*config))
+		return NULL;
+	raw = physmem_map(mem, f->config, config->length);
+	return raw != NULL && bios_sum_ok(raw, config->length) ? raw : NULL;
+}
+
+bool mp_walk(const struct physmem *mem, u64 floating, u64 *lapic, mp_report report, void *ctx)
+{
+	struct mp_floating f;
+	struct mp_config config;
+	const u8 *table;
+	u64 lapic_at;
+
+	if (!read_floating(mem, floating, &f))
 		return false;
-	memcpy(&f, raw, sizeof(f));
 	if (f.features[0] != 0) {
 		report_default(lapic != NULL ? lapic : &lapic_at, report, ctx);
 		return true;
 	}
-	raw = f.config != 0 ? physmem_map(mem, f.config, sizeof(config)) : NULL;
-	if (raw == NULL)
-		return false;
-	memcpy(&config, raw, sizeof(config));
-	if (memcmp(config.signature, "PCMP", 4) != 0 || config.length < sizeof(config))
-		return false;
-	raw = physmem_map(mem, f.config, config.length);
-	if (raw == NULL || !bios_sum_ok(raw, config.length))
+	table = read_config(mem, &f, &config);
+	if (table == NULL)
 		return false;
 	if (lapic != NULL)
 		*lapic = config.lapic;
-	return walk_entries((const u8 *)raw + sizeof(config), config.length - (u32)sizeof(config),
-			    config.entries, report, ctx);
+	return walk_entries(table, &config, report, ctx);
+}
+
+u64 mp_config(const struct physmem *mem, u64 floating)
+{
+	struct mp_floating f;
+	struct mp_config config;
+
+	if (!read_floating(mem, floating, &f) || f.features[0] != 0 || read_config(mem, &f, &config) == NULL)
+		return 0;
+	return f.config;
+}
+
+bool mp_disable(void *table, u32 offset)
+{
+	struct mp_config config;
+	struct mp_processor p;
+	u8 *entry = (u8 *)table + offset;
+
+	memcpy(&config, table, sizeof(config));
+	if (offset < sizeof(config) || config.length < sizeof(p) || offset > config.length - sizeof(p))
+		return false;
+	memcpy(&p, entry, sizeof(p));
+	if (p.type != ENTRY_PROCESSOR)
+		return false;
+	if (p.flags & CPU_ENABLED) {
+		p.flags &= (u8)~CPU_ENABLED;
+		config.checksum += CPU_ENABLED;
+	}
+	memcpy(entry, &p, sizeof(p));
+	memcpy(table, &config, sizeof(config));
+	return true;
 }

@@ -34,7 +34,7 @@ uptr sl_main(struct handoff *h, u8 *base)
 	const struct runtime_header *r = (const void *)runtime;
 	u8 digest[SHA256_SIZE];
 
-	console_init(&h->options.serial, true);
+	console_init(&h->options.serial, DEFAULT_VGA);
 	if (h->magic != HANDOFF_MAGIC || h->base != (uptr)base)
 		die("the loader's hand-over is damaged: use the loader of the same build");
 	if (r->magic != RUNTIME_MAGIC || r->file_size > h->size || r->memory_size > h->size)

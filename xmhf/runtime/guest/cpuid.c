@@ -15,6 +15,7 @@
 #define LEAF1_ECX_VMX		BIT(5)
 #define LEAF1_ECX_SMX		BIT(6)
 #define LEAF1_ECX_OSXSAVE	BIT(27)
+#define LEAF1_EDX_APIC		BIT(9)
 #define LEAF7_EBX_INVPCID	BIT(10)
 #define LEAF7_EBX_PT		BIT(25)
 #define LEAF7_ECX_WAITPKG	BIT(5)
@@ -38,6 +39,7 @@ enum cpuid_shown {
 	WITH_CONTROL,		/* if the secondary control @which is set */
 	AS_IN_CR4,		/* it equals the bit @which of the guest's CR4, where the instruction showed ours */
 	IN_64_BIT_CODE,
+	WHILE_APIC_ON,
 };
 
 struct cpuid_mask {
@@ -53,6 +55,7 @@ struct cpuid_mask {
 static const struct cpuid_mask masks[] = {
 	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_VMX | LEAF1_ECX_SMX,		NEVER, 0 },
 	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_OSXSAVE,			AS_IN_CR4, CR4_OSXSAVE },
+	{ 1, ANY_SUBLEAF,	   EDX, LEAF1_EDX_APIC,				WHILE_APIC_ON, 0 },
 	{ 7, 0,			   EBX, LEAF7_EBX_INVPCID,			WITH_CONTROL, SECONDARY_INVPCID },
 	{ 7, 0,			   EBX, LEAF7_EBX_PT,				NEVER, 0 },
 	{ 7, 0,			   ECX, LEAF7_ECX_WAITPKG,			WITH_CONTROL, SECONDARY_USER_WAIT },
@@ -116,13 +119,15 @@ void cpuid_policy_init(void)
 		mark(xmhf_hypapp.cpuid_first + i);
 }
 
-static bool shown_now(const struct cpuid_mask *m)
+static bool shown_now(const struct vcpu *v, const struct cpuid_mask *m)
 {
 	switch (m->shown) {
 	case AS_IN_CR4:
 		return vmcs_read(GUEST_CR4) & m->which;
 	case IN_64_BIT_CODE:
 		return vmcs_read(GUEST_EFER) & EFER_LMA && vmcs_read32(GUEST_CS_AR) & AR_LONG;
+	case WHILE_APIC_ON:
+		return !v->apic_off;
 	default:
 		return false;
 	}
@@ -149,7 +154,7 @@ static __attribute__((noinline)) void answer(struct vcpu *v, u32 leaf, u32 suble
 			continue;
 		if (m->shown == AS_IN_CR4)
 			v->regs.r[m->reg] |= m->bits;
-		if (!shown_now(m))
+		if (!shown_now(v, m))
 			v->regs.r[m->reg] &= ~m->bits;
 	}
 	if (leaf == LEAF_US)

@@ -88,13 +88,15 @@ static void call_log(struct core_call *c)
 		u64 next = at, lost_here;
 		u32 n = log_read(&next, text, MIN(want - done, LOG_CHUNK), &lost_here);
 
-		if (!n || (done && lost_here))		/* a gap ends the text: the next call tells of it */
+		if (done && lost_here)			/* a gap ends the text: the next call tells of it */
 			break;
 		if (!put(c, done, text, n))
 			return;
 		lost += lost_here;
 		done += n;
 		at = next;
+		if (!n)
+			break;
 	}
 	regs->rbx = done;
 	regs->rcx = (u32)at;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Placing and filling the INT 15h hook. */
+/* Filling and installing the INT 15h hook. */
 #include "guest/int15.h"
 #include "lib/string.h"
 #include "machine/log.h"
@@ -8,24 +8,8 @@
 #define BDA_EBDA_SEGMENT	0x40e
 #define BDA_KIB			0x413
 #define IVT_INT15		(0x15 * 4)
-#define LOW_END			0xa0000u
-#define LOW_START		0x10000u	/* no hook down where boot code lives */
 
 extern const u8 int15_hook[], int15_hook_end[], int15_old[], int15_e801[], int15_88[], int15_count[], int15_entries[];
-
-u32 int15_choose_page(const struct e820_map *map, u16 kib, u16 ebda_segment)
-{
-	u32 end = MIN((u32)kib << 10, LOW_END);
-	u32 ebda = (u32)ebda_segment << 4;
-	u32 ram_end = (u32)e820_top_of_ram(map, LOW_END);
-
-	if (ebda > LOW_START && ebda < LOW_END)
-		end = MIN(end, ebda);
-	end = MIN(end, ram_end) & ~(u32)PAGE_MASK;
-	if (end < LOW_START + PAGE_SIZE || !e820_is_ram(map, end - PAGE_SIZE, PAGE_SIZE))
-		return 0;
-	return end - PAGE_SIZE;
-}
 
 static void fill(u8 *page, const struct e820_map *map, u32 old_vector)
 {

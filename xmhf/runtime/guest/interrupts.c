@@ -99,7 +99,10 @@ enum verdict interrupts_exit(struct vcpu *v)
 		interrupts_queue(v, vector);
 	else
 		lapic_acknowledge(vector);
-	return result == XMHF_INJECT ? INJECT : RESUME;
+	if (result != XMHF_INJECT)
+		return RESUME;
+	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);	/* HLT state takes few events (SDM 27.2.1.3) */
+	return INJECT;
 }
 
 enum verdict interrupts_window(struct vcpu *v)

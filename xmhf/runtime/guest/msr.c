@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L1's MSRs. The table is the policy; what it doesn't list is the hardware's, faults included. */
+#include "guest/apic_base.h"
 #include "guest/exits.h"
 #include "guest/policy.h"
 #include "hypapp/hypapp.h"
@@ -51,16 +52,6 @@ static bool read_feature_control(u32 msr, u64 *value)
 	return exists;
 }
 
-/* The APIC's registers may move anywhere but over us, and out of what we have mapped: we send IPIs too. */
-static bool write_apic_base(u32 msr, u64 value)
-{
-	u64 page = value & 0x000ffffffffff000ull;
-
-	if (value & APIC_BASE_ENABLE && (machine_is_ours(page) || page >= machine.host_top))
-		return false;
-	return wrmsr_safe(msr, value);
-}
-
 static bool read_mtrr(u32 msr, u64 *value)
 {
 	return mtrr_read(&machine.mtrr, msr, value);
@@ -107,7 +98,7 @@ static bool write_efer_without_lme(u32 msr, u64 value)
 }
 
 static const struct msr_rule rules[] = {
-	{ MSR_APIC_BASE,	 1, NULL,		  write_apic_base },
+	{ MSR_APIC_BASE,	 1, apic_base_read,	  apic_base_write },
 	{ MSR_FEATURE_CONTROL,	 1, read_feature_control, write_faults },
 	{ MSR_BIOS_UPDT_TRIG,	 1, NULL,		  write_ignored },	/* microcode is the firmware's business */
 	{ MSR_SMM_MONITOR_CTL,	 1, read_faults,	  write_faults },	/* VMX isn't offered, nor is dual-monitor SMM */

@@ -6,7 +6,10 @@
 #define ICR_PENDING		BIT(12)
 #define SVR_RESET		0xff
 #define DFR_FLAT		0xffffffff
+#define SVR_ENABLE		BIT(8)
 #define LVT_MASKED		BIT(16)
+#define LVT_EXTINT		0x700
+#define LVT_NMI			0x400
 #define X2APIC_MSR(reg)		(MSR_X2APIC_FIRST + ((reg) >> 4))
 
 /* The base if the APIC is in xAPIC mode; 0 in x2APIC mode or while it is disabled. */
@@ -90,4 +93,13 @@ void lapic_reset(void)
 	for (u32 lvt = LAPIC_LVT_TIMER; lvt <= LAPIC_LVT_ERROR; lvt += 0x10)
 		set(base, lvt, LVT_MASKED);
 	set(base, LAPIC_SVR, SVR_RESET);
+}
+
+void lapic_virtual_wire(void)
+{
+	volatile u8 *base = xapic(rdmsr(MSR_APIC_BASE));
+
+	set(base, LAPIC_SVR, SVR_RESET | SVR_ENABLE);
+	set(base, LAPIC_LVT_LINT0, LVT_EXTINT);
+	set(base, LAPIC_LVT_LINT1, LVT_NMI);
 }

@@ -53,7 +53,7 @@ static void print_exits(const struct vcpu *v)
 static void print_vmcs(void)
 {
 	static const struct { const char *name; u32 encoding; } fields[] = {
-#define FIELD(name, encoding, width, group) { #name, encoding },
+#define FIELD(name, encoding, ...) { #name, encoding },
 #include "vmx/vmcs_fields.def"
 #undef FIELD
 	};

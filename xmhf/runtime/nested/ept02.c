@@ -4,6 +4,7 @@
  * they were made of still stands in EPT12; only where that ends EPT12 is walked from its root.
  */
 #include "nested/ept02_table.h"
+#include "nested/memory_type.h"
 
 #define WINDOW_FIRST	8u		/* neighbours, a cache line of EPT12 */
 #define WRITABLE_WORDS	32u		/* for each page of the pool: as many bits as L1 has pages, if the pool is RAM/512 */
@@ -18,23 +19,14 @@ static u8 rights_fit(u64 caps, u32 rights)
 	return caps & EPT_CAP_EXECUTE_ONLY ? rights & EPT_X : 0;
 }
 
-/* Equal types stay, WB yields to the other, every other pair is UC. */
-static u32 merge_types(u32 a, u32 b)
-{
-	if (a == b || b == MEMTYPE_WB)
-		return a;
-	return a == MEMTYPE_WB ? b : MEMTYPE_UC;
-}
-
 static void work_out_leaves(struct ept02 *e)
 {
 	for (u32 leaf01 = 0; leaf01 < 64; leaf01++)
 		for (u32 leaf12 = 0; leaf12 < 64; leaf12++) {
 			u8 rights = rights_fit(e->caps, leaf01 & leaf12 & EPT_ENTRY_RIGHTS);
-			u32 type = merge_types(leaf12 >> EPT_ENTRY_TYPE_SHIFT, leaf01 >> EPT_ENTRY_TYPE_SHIFT);
 
 			if (rights && (e->rules->good_leaf >> leaf12 & 1))
-				e->low[leaf01][leaf12] = (u8)(rights | type << EPT_ENTRY_TYPE_SHIFT);
+				e->low[leaf01][leaf12] = (u8)(rights | memory_type_merge_leaves(leaf12, leaf01));
 		}
 }
 
@@ -139,7 +131,7 @@ bool ept02_find_range(struct ept02 *e, gpa1_t at)
 		.from = leaf.from.at, .size = leaf.size, .level = leaf.level,
 		.leaf = (leaf.hpa.at - (at.at - leaf.from.at)) | EPT_ENTRY_LEAF | EPT_ENTRY_MARKS |
 			(leaf.special ? EPT_ENTRY_SPECIAL : 0),
-		.low = e->low[leaf.type * 8 + (leaf.rights & ~(u32)(watched ? EPT_W : 0))], .watched = watched,
+		.low = e->low[(u32)leaf.type << EPT_ENTRY_TYPE_SHIFT | (leaf.rights & ~(u32)(watched ? EPT_W : 0))], .watched = watched,
 	};
 	return true;
 }

@@ -74,7 +74,7 @@ struct ept02 {
 	u32 exposed;			/* tables of which L2 can write what they shadow: never known to be unchanged */
 	u64 *writable;			/* a bit a page of L1's (modulo their number): a leaf with W may lead there */
 	u32 writable_words;		/* a power of two */
-	u8 low[64][64];			/* by EPT01's type and rights, then as in struct ept02_range */
+	u8 low[64][64];			/* by bits 5:0 of EPT01's leaf, then as in struct ept02_range */
 };
 
 #define EPT02_TABLES_MIN	16u	/* and one for each CPU */

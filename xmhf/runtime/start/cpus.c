@@ -20,11 +20,13 @@
 extern const u8 trampoline_start[], trampoline_end[];
 void ap_entry(void);
 NORETURN void ap_main(struct vcpu *v);
+NORETURN void cpus_no_room(void);
 
 static struct vcpu *cpus[CPUS_MAX];
 static u32 count;
 static u32 arrived;		/* APs that wait for the release */
 static bool released;
+static u32 in_vmx;
 
 struct vcpu *cpus_allocate(void)
 {
@@ -43,6 +45,12 @@ struct vcpu *cpus_allocate(void)
 	cpus[count] = v;
 	__atomic_store_n(&count, count + 1, __ATOMIC_SEQ_CST);
 	return v;
+}
+
+/* A CPU that merely halted here could be started by the guest, outside of us. */
+void cpus_no_room(void)
+{
+	panic("no memory for CPU %u, LAPIC id 0x%x", count, lapic_id());
 }
 
 void ap_main(struct vcpu *v)
@@ -95,6 +103,13 @@ void cpus_wake(void)
 void cpus_release(void)
 {
 	__atomic_store_n(&released, true, __ATOMIC_RELEASE);
+}
+
+void cpus_in_vmx(const struct vcpu *v)
+{
+	__atomic_add_fetch(&in_vmx, 1, __ATOMIC_SEQ_CST);
+	while (v->index == 0 && __atomic_load_n(&in_vmx, __ATOMIC_SEQ_CST) < count)
+		cpu_pause();
 }
 
 u32 cpus_count(void) { return count; }

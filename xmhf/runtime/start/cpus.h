@@ -27,6 +27,12 @@ void cpus_wake(void);
 /* Lets the woken CPUs go on into the guest. */
 void cpus_release(void);
 
+/*
+ * This CPU is in VMX operation, where INIT can't take it from us any more. The BSP returns when all of them are:
+ * before that its guest might send one.
+ */
+void cpus_in_vmx(const struct vcpu *v);
+
 u32 cpus_count(void);			/* all, captured ones included */
 u32 cpus_served(void);
 struct vcpu *cpus_get(u32 index);

@@ -6,6 +6,7 @@
 #include "hypapp/hypapp.h"
 #include "lib/console.h"
 #include "machine/cpu_insn.h"
+#include "machine/cpu_tables.h"
 #include "machine/l1tf.h"
 #include "machine/log.h"
 #include "machine/machine.h"
@@ -45,12 +46,34 @@ static void banner(void)
 	log_info("no DMA protection: VT-d isn't used");
 }
 
+static bool is_served(u32 apic_id)
+{
+	for (u32 i = 0; i < cpus_served(); i++)
+		if (cpus_get(i)->apic_id == apic_id)
+			return true;
+	return false;
+}
+
+/* A CPU that we don't serve sits in root mode for ever; the guest isn't told of it. */
+static void leave_cpus_out(void)
+{
+	u32 captured = cpus_count() - cpus_served(), untold = cpu_tables_offer(is_served);
+
+	if (captured)
+		log_info("%u CPU%s left out by max_cpus=%llu: held in VMX root operation", captured, captured == 1 ? "" : "s",
+			 machine.handoff.options.max_cpus);
+	if (untold > captured)
+		log_warn("%u CPU%s of the firmware's never came up: hidden from the guest", untold - captured,
+			 untold - captured == 1 ? "" : "s");
+}
+
 /* Continues on the BSP's own stack; see runtime_main. */
 static NORETURN void bsp_main(struct vcpu *v)
 {
 	trap_load(v);
 	policy_init();
 	cpus_wake();
+	leave_cpus_out();
 	ept01_build();
 	int15_install();
 	state_copy_boot_sector();
@@ -67,7 +90,7 @@ void runtime_main(const struct handoff *h)
 	struct vcpu *v;
 
 	machine_learn(h);
-	console_init(&machine.handoff.options.serial, true);
+	console_init(&machine.handoff.options.serial, DEFAULT_VGA);
 	log_init((u32)machine.handoff.options.loglvl);
 	trap_init();
 	memory_init();
@@ -82,10 +105,13 @@ void start_guest(struct vcpu *v)
 {
 	host_map_load();
 	vmx_enable(v);
-	if (!v->served)
-		cpu_halt_forever();		/* in VMX root operation: neither INIT nor SIPI wakes it */
+	if (!v->served) {
+		cpus_in_vmx(v);
+		cpu_halt_forever();		/* neither INIT nor SIPI wakes it */
+	}
 	vmx_setup(v);
 	state_reset(v, v->index == 0);
 	hypapp_start(v);
+	cpus_in_vmx(v);
 	vm_enter_first(v);
 }

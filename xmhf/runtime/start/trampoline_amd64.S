@@ -62,10 +62,7 @@ ap_entry:
 	mov %rax, %rdi
 	movl $0, ap_turn(%rip)
 	call ap_main
-3:	movl $0, ap_turn(%rip)
-4:	cli
-	hlt
-	jmp 4b
+3:	call cpus_no_room
 
 	.bss
 	.balign 16

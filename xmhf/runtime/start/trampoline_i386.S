@@ -62,10 +62,7 @@ ap_entry:
 	mov %eax, %esp
 	movl $0, ap_turn - ap_entry(%ebx)
 	call ap_main
-3:	movl $0, ap_turn - ap_entry(%ebx)
-4:	cli
-	hlt
-	jmp 4b
+3:	call cpus_no_room
 
 	.section .bss.ap_turn, "aw", @nobits
 	.balign 16

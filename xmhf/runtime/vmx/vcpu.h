@@ -57,6 +57,7 @@ struct vcpu {
 	u32 apic_id;
 	bool served;			/* false: captured, never offered to the guest */
 	bool waits_for_sipi;
+	bool apic_off;			/* the guest disabled its local APIC: guest/apic_base.c */
 	bool kicked;			/* an NMI of ours is under way */
 	u32 event_info;			/* ENTRY_INTR_INFO of the event to inject, with verdict INJECT */
 	u32 event_error;

@@ -9,7 +9,7 @@
 #include "lib/types.h"
 
 enum vmcs_field {
-#define FIELD(name, encoding, width, group) name = encoding,
+#define FIELD(name, encoding, ...) name = encoding,
 #include "vmx/vmcs_fields.def"
 #undef FIELD
 };
@@ -17,6 +17,9 @@ enum vmcs_field {
 /* SDM 25.11.2: bits 14:13 of an encoding. */
 enum vmcs_width { W16, W64, W32, WNAT };
 static inline enum vmcs_width vmcs_width_of(u32 encoding) { return (enum vmcs_width)(encoding >> 13 & 3); }
+
+/* What a field belongs to. */
+enum vmcs_group { GROUP_CONTROL, GROUP_EXIT_INFO, GROUP_GUEST, GROUP_GUEST_SEG, GROUP_HOST };
 
 static inline uptr vmread_raw(u32 encoding)
 {
@@ -119,23 +122,59 @@ static inline bool vmx_invvpid(enum invvpid_kind kind, u16 vpid, u64 linear)
 #define PRIMARY_INTR_WINDOW	BIT(2)
 #define PRIMARY_TSC_OFFSET	BIT(3)
 #define PRIMARY_HLT		BIT(7)
+#define PRIMARY_INVLPG		BIT(9)
+#define PRIMARY_MWAIT		BIT(10)
+#define PRIMARY_RDPMC		BIT(11)
+#define PRIMARY_RDTSC		BIT(12)
 #define PRIMARY_CR3_LOAD	BIT(15)
 #define PRIMARY_CR3_STORE	BIT(16)
+#define PRIMARY_TERTIARY	BIT(17)
+#define PRIMARY_CR8_LOAD	BIT(19)
+#define PRIMARY_CR8_STORE	BIT(20)
+#define PRIMARY_TPR_SHADOW	BIT(21)
 #define PRIMARY_NMI_WINDOW	BIT(22)
+#define PRIMARY_MOV_DR		BIT(23)
+#define PRIMARY_ALL_IO		BIT(24)
 #define PRIMARY_IO_BITMAPS	BIT(25)
+#define PRIMARY_MTF		BIT(27)
 #define PRIMARY_MSR_BITMAPS	BIT(28)
+#define PRIMARY_MONITOR		BIT(29)
+#define PRIMARY_PAUSE		BIT(30)
 #define PRIMARY_SECONDARY	BIT(31)
 
 /* Secondary processor-based */
 #define SECONDARY_APIC_ACCESS	BIT(0)
 #define SECONDARY_EPT		BIT(1)
+#define SECONDARY_DESC_TABLE	BIT(2)
 #define SECONDARY_RDTSCP	BIT(3)
+#define SECONDARY_X2APIC	BIT(4)
 #define SECONDARY_VPID		BIT(5)
+#define SECONDARY_WBINVD	BIT(6)
 #define SECONDARY_UNRESTRICTED	BIT(7)
+#define SECONDARY_APIC_REGS	BIT(8)
+#define SECONDARY_VIRTUAL_INTR	BIT(9)
+#define SECONDARY_PAUSE_LOOP	BIT(10)
+#define SECONDARY_RDRAND	BIT(11)
 #define SECONDARY_INVPCID	BIT(12)
 #define SECONDARY_VMFUNC	BIT(13)
+#define SECONDARY_VMCS_SHADOWING BIT(14)
+#define SECONDARY_ENCLS		BIT(15)
+#define SECONDARY_RDSEED	BIT(16)
+#define SECONDARY_PML		BIT(17)
+#define SECONDARY_EPT_VE	BIT(18)
+#define SECONDARY_CONCEAL_PT	BIT(19)
 #define SECONDARY_XSAVES	BIT(20)
+#define SECONDARY_PASID		BIT(21)
+#define SECONDARY_MODE_BASED_X	BIT(22)
+#define SECONDARY_SUB_PAGE_PERM	BIT(23)
+#define SECONDARY_PT_GPA	BIT(24)
+#define SECONDARY_TSC_SCALING	BIT(25)
 #define SECONDARY_USER_WAIT	BIT(26)
+#define SECONDARY_PCONFIG	BIT(27)
+#define SECONDARY_ENCLV		BIT(28)
+#define SECONDARY_EPC		BIT(29)
+#define SECONDARY_BUS_LOCK	BIT(30)
+#define SECONDARY_INSTR_TIMEOUT	BIT(31)
 
 /* VM-exit (25.7.1) and VM-entry (25.8.1) */
 #define EXIT_SAVE_DEBUG		BIT(2)
@@ -146,14 +185,33 @@ static inline bool vmx_invvpid(enum invvpid_kind kind, u16 vpid, u64 linear)
 #define EXIT_LOAD_PAT		BIT(19)
 #define EXIT_SAVE_EFER		BIT(20)
 #define EXIT_LOAD_EFER		BIT(21)
+#define EXIT_SAVE_TIMER		BIT(22)
+#define EXIT_CLEAR_BNDCFGS	BIT(23)
+#define EXIT_CONCEAL_PT		BIT(24)
+#define EXIT_CLEAR_RTIT		BIT(25)
 #define EXIT_CLEAR_LBR		BIT(26)
+#define EXIT_CLEAR_UINV		BIT(27)
+#define EXIT_LOAD_CET		BIT(28)
+#define EXIT_LOAD_PKRS		BIT(29)
+#define EXIT_SAVE_PERF		BIT(30)
+#define EXIT_SECONDARY		BIT(31)
 #define ENTRY_LOAD_DEBUG	BIT(2)
 #define ENTRY_IA32E		BIT(9)
+#define ENTRY_TO_SMM		BIT(10)
+#define ENTRY_END_DUAL_MONITOR	BIT(11)
 #define ENTRY_LOAD_PERF		BIT(13)
 #define ENTRY_LOAD_PAT		BIT(14)
 #define ENTRY_LOAD_EFER		BIT(15)
+#define ENTRY_LOAD_BNDCFGS	BIT(16)
+#define ENTRY_CONCEAL_PT	BIT(17)
+#define ENTRY_LOAD_RTIT		BIT(18)
+#define ENTRY_LOAD_UINV		BIT(19)
+#define ENTRY_LOAD_CET		BIT(20)
 #define ENTRY_LOAD_LBR		BIT(21)
+#define ENTRY_LOAD_PKRS		BIT(22)
 
+/* VM functions (25.6.14) */
+#define VMFUNC_EPTP_SWITCHING	BIT(0)
 
 #define VMX_MISC_WAIT_FOR_SIPI	BIT(8)
 

@@ -1,0 +1,100 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+# What `make bench` prints: BENCH <where> <name> <value>, exact counts from Bochs. <where> is bare, l1 (on the
+# amd64 hypervisor) or l1_i386. --readme also writes the lines into README.md.
+
+import argparse
+import pathlib
+import re
+import sys
+
+REPO = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(REPO / "tools"), str(REPO / "tests/system"), str(REPO)]
+
+import harness  # noqa: E402
+
+IPS = 30_000_000        # what a second of the emulated clock has in ticks
+# Exits that no hypervisor can avoid on VMX, by the names that xmhf-stat prints.
+UNAVOIDABLE = ("CPUID", "XSETBV", "INIT", "SIPI", "control registers")
+NO_REASONS = ("ticks", "ticks in root mode", "exits", "VMCALL", "bytes taken", "bytes of them free",
+              "touches by the guest")
+HYPERVISORS = (("l1", "amd64"), ("l1_i386", "i386"))
+lines = []
+
+
+def say(where, name, value):
+    text = f"{value:.6f}" if isinstance(value, float) else str(value)
+    lines.append(f"BENCH {where} {name} {text}")
+    print(lines[-1], flush=True)
+
+
+def operations(lab, where, over, cpus, names):
+    """What the guest bench_ops measured, as far as it is named."""
+    result = lab.run([*over, harness.guest_disk("bench_ops")], ["^DONE"], cpus=cpus, ips=10_000_000, memory_mib=256)
+    harness.assert_said(result, "DONE")
+    for name, value in re.findall(rf"^FACT ({names}) (\d+)", harness.plain(result.serial), re.M):
+        say(where, name, int(value))
+
+
+def sizes(where, subarch):
+    products = harness.hypervisor(subarch)
+    with open(products / f"hypervisor-x86-{subarch}.bin.sym") as file:
+        symbols = {name: int(at, 16) for at, _, name in map(str.split, file)}
+    say(where, "loader_bytes", (products / f"init-x86-{subarch}.bin").stat().st_size)
+    say(where, "image_bytes_gz", (products / f"hypervisor-x86-{subarch}.bin.gz").stat().st_size)
+    say(where, "runtime_text_bytes", symbols["runtime_rodata"] - symbols["runtime_start"])
+
+
+def boot(lab, over):
+    """Debian's boot to power-off: ticks, those of them that weren't idle, and what xmhf-stat counted."""
+    result = lab.debian(selfcheck="boot", over=over, ips=IPS)
+    said = harness.plain(result.serial)
+    idle = float(re.search(r"GUEST: idle ([\d.]+) s", said)[1])
+    counts = {name: int(value) for name, value in re.findall(r"^  (\S.*?)  +(\d+)\s*$", said, re.M)}
+    return result.ticks, result.ticks - int(idle * IPS), counts
+
+
+def boots(lab):
+    bare_ticks, bare_busy, _ = boot(lab, ())
+    ticks, _, counts = boot(lab, [harness.grub_disk("amd64", cmdline="stat_user=1")])
+    exits = counts["exits"] - counts["VMCALL"]          # VMCALL: the measuring itself
+    say("bare", "boot_ticks", bare_ticks)
+    say("bare", "boot_busy_ticks", bare_busy)
+    say("l1", "boot_ticks", ticks)
+    say("l1", "boot_ratio", ticks / bare_ticks)
+    say("l1", "boot_root_share", counts["ticks in root mode"] / bare_busy)
+    for name in sorted(counts.keys() - NO_REASONS):
+        say("l1", "boot_exits_" + re.sub(r"\W+", "_", name), counts[name])
+    say("l1", "boot_exits", exits)
+    say("l1", "boot_exits_ratio", exits / sum(counts.get(name, 0) for name in UNAVOIDABLE))
+
+
+def write_readme():
+    readme = REPO / "README.md"
+    text = readme.read_text()
+    start, end = "<!-- bench -->\n", "<!-- /bench -->"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    readme.write_text(f"{before}{start}```\n" + "\n".join(lines) + f"\n```\n{end}{after}")
+
+
+def main():
+    parse = argparse.ArgumentParser(description="exact costs, as lines BENCH <where> <name> <value>")
+    parse.add_argument("--operations", action="store_true", help="leave Debian's boots out")
+    parse.add_argument("--readme", action="store_true", help="write the lines into README.md")
+    chosen = parse.parse_args()
+    lab = harness.Lab("bench")
+    operations(lab, "bare", [], 1, r"l1_\w+")
+    for where, subarch in HYPERVISORS:
+        over = [harness.grub_disk(subarch)]
+        operations(lab, where, over, 1, r"l1_\w+|memory_\w+")
+        operations(lab, where, over, 2, r"init_window")
+        sizes(where, subarch)
+    if not chosen.operations:
+        boots(lab)
+    if chosen.readme:
+        write_readme()
+
+
+if __name__ == "__main__":
+    main()

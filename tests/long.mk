@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Long tests: `make check-long` runs all, `make check-long-NAME` one target of at most 40 minutes. Each run adds a
+# line to tests/long-runs.md, which is committed, so that it is known what ran at which commit.
+#
+# A system test marked long("NAME") belongs to check-long-NAME; name new ones in LONG_GROUPS.
+
+LONG_GROUPS := debian smp4 systemd reboot bare build
+LONG_SECONDS := 2400
+LONG_JOBS   := 2
+# Under 40 minutes with all fuzzers one after the other. (`make`, not its variable: make -n would run and note it.)
+LONG_FUZZ_SECONDS := 150
+long_run     = @$(PYTHON) $(SRC)/tests/long_run.py $@ $(LONG_SECONDS)
+
+check-long: $(addprefix check-long-,$(LONG_GROUPS) fuzz)
+
+$(addprefix check-long-,$(LONG_GROUPS)): check-long-%:
+	@$(SRC)/tools/setup.sh
+	$(long_run) $(PYTEST) -n $(LONG_JOBS) --long=$*
+
+check-long-fuzz:
+	@$(SRC)/tools/setup.sh
+	$(long_run) make --no-print-directory check-fuzz-long FUZZ_SECONDS=$(LONG_FUZZ_SECONDS)
+
+.PHONY: check-long check-long-fuzz $(addprefix check-long-,$(LONG_GROUPS))

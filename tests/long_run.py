@@ -1,0 +1,73 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Runs a long test within a bound and notes in long-runs.md that it ran, at which
+# commit, and how it ended.
+
+import argparse
+import contextlib
+import datetime
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+RECORD = HERE / "long-runs.md"
+HEAD = """\
+# Long test runs
+
+`make check-long-…` adds a line here. A commit with `+` had changes that weren't committed.
+
+| date (UTC) | commit | target | result | seconds |
+|---|---|---|---|---|
+"""
+
+
+def git(*words):
+    return subprocess.run(["git", *words], cwd=HERE, text=True, stdout=subprocess.PIPE, check=False).stdout.strip()
+
+
+def commit():
+    """The commit that is tested, before the run: others may go on working meanwhile."""
+    changed = git("status", "--porcelain", "--", ":/", f":(exclude){RECORD}")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+" if changed else "")
+
+
+def run(command, bound):
+    """PASS, FAIL or "FAIL: too long"; our child's whole group ends with us."""
+    child = subprocess.Popen(command, start_new_session=True)
+    try:
+        return "PASS" if child.wait(bound) == 0 else "FAIL"
+    except subprocess.TimeoutExpired:
+        return "FAIL: too long"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGTERM)
+        child.wait()
+
+
+def note(*cells):
+    if not RECORD.exists():
+        RECORD.write_text(HEAD)
+    with open(RECORD, "a") as record:
+        record.write("| " + " | ".join(map(str, cells)) + " |\n")
+
+
+def main():
+    parse = argparse.ArgumentParser(description=__doc__)
+    parse.add_argument("target")
+    parse.add_argument("seconds", type=int, help="the bound")
+    parse.add_argument("command", nargs=argparse.REMAINDER)
+    options = parse.parse_args()
+    tested, began = commit(), time.monotonic()
+    result = run(options.command, options.seconds)
+    seconds = round(time.monotonic() - began)
+    note(datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), tested, options.target, result, seconds)
+    print(f"{result.split(':')[0]} {options.target}: {result}, {seconds} s, commit {tested}")
+    return 0 if result == "PASS" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What README and docs say is there: files, options, messages, make targets, an example that compiles.
+
+import re
+import shutil
+
+import pytest
+
+import cache
+import diskimage
+import harness
+from test_build import SUBARCHS, make, source  # noqa: F401  (source is a fixture)
+
+REPO = cache.REPO
+PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
+TOP = ("xmhf/", "hypapps/", "tests/", "tools/", "docs/")
+
+
+def text_of(name):
+    return (REPO / name).read_text()
+
+
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_a_page_names_is_there(page):
+    text = page.read_text()
+    named = set(re.findall(r"\]\((?!http)([^)#]+)", text))
+    gone = [name for name in named if not (page.parent / name).exists()]
+    for name in re.findall(r"`([^`\n]+)`", text):
+        if name.startswith(TOP) and re.fullmatch(r"[\w./-]+", name) and not re.search(r"NAME|mine|hypapps/none", name):
+            gone += [] if (REPO / name).exists() else [name]
+    assert gone == []
+
+
+def test_every_option_is_explained():
+    page = text_of("docs/booting.md")
+    options = re.findall(r"^\tOPTION\((\w+),", text_of("xmhf/lib/cmdline.c"), re.M)
+    assert len(options) > 5
+    assert [name for name in options if not re.search(rf"^\| `{name}=?` ", page, re.M)] == []
+
+
+def test_every_message_of_the_loader_is_explained():
+    page = text_of("docs/booting.md")
+    code = text_of("xmhf/loader/main.c") + text_of("xmhf/loader/place.c") + text_of("xmhf/lib/cpu_checks.c")
+    said = re.findall(r'(?:\bdie\(|console_die\("loader",\s*|return )"((?:[^"\\]|\\.)+)"', code)
+    assert len(said) > 12
+    missing = []
+    for message in said:
+        start = re.split(r"[:%;,(]|, ", message)[0].strip()
+        if start and start not in page:
+            missing.append(message)
+    assert missing == []
+
+
+def test_every_callback_and_service_is_named():
+    page = text_of("docs/hypapps.md")
+    callbacks = re.findall(r"\(\*(\w+)\)\(", text_of("xmhf/include/xmhf/hypapp.h"))
+    services = re.findall(r"\b(xmhf_\w+)\(", re.sub(r"/\*.*?\*/", "", text_of("xmhf/include/xmhf/core.h"), flags=re.S))
+    assert len(callbacks) > 8 and len(services) > 20
+    assert [name for name in callbacks + services if f"`{name}`" not in page] == []
+
+
+def test_every_make_target_is_there():
+    makefiles = "".join(path.read_text() for path in [REPO / "Makefile", *REPO.glob("tests/**/*.m*k")])
+    for page in PAGES:
+        for target in re.findall(r"(?:^|`)make ([a-z][a-z-]*)`?$", page.read_text(), re.M):
+            name = re.sub(r"^(check-(?:unit|fuzz))-(?!long).*", r"\1", target)
+            assert re.search(rf"^{name}\b.*:", makefiles, re.M), f"{page.name}: make {target}"
+
+
+@pytest.mark.parametrize("subarch", SUBARCHS)
+def test_the_example_hypapp_compiles(source, subarch):  # noqa: F811
+    example = re.search(r"^```c\n(.*?)^```", text_of("docs/hypapps.md"), re.M | re.S)[1]
+    folder = source / "hypapps/mine"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    (folder / "mine.c").write_text(example)
+    (folder / "hypapp.mk").write_text("APP_SOURCES := mine.c\n")
+    make(source, f"SUBARCH={subarch}", "APPROOT=hypapps/mine", "BUILD=build/mine",
+         f"build/mine/{subarch}/app/hypapps/mine/mine.c.o")
+
+
+def test_the_grub_entry_for_a_real_machine_boots(lab, tmp_path):
+    """The guest is the same disk, so the entry starts twice: on the machine, and as a guest without VMX."""
+    entry = re.search(r"^(menuentry .*?^})$", text_of("docs/booting.md"), re.M | re.S)[1]
+    boot = tmp_path / "tree/boot"
+    boot.mkdir(parents=True)
+    for name in ("init-x86-amd64.bin", "hypervisor-x86-amd64.bin.gz"):
+        shutil.copy(harness.hypervisor("amd64") / name, boot)
+    diskimage.make(tmp_path / "disk.img", tmp_path / "tree", "set timeout=0\n" + entry + "\n")
+    result = lab.run([tmp_path / "disk.img"], until=["loader: error: .*"], timeout=120)
+    harness.assert_said(result, "loader: base 0x", "xmhf: 1 CPU, 1 for the guest", "loader: error: no VMX")

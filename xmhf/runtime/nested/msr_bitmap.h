@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* MSR bitmaps (SDM 25.6.9): L1's merged with ours for L2, and what L1's asks for. */
+#ifndef NESTED_MSR_BITMAP_H
+#define NESTED_MSR_BITMAP_H
+
+#include "lib/types.h"
+
+/* L2 exits for what either wants. @l1 is NULL if L1 uses no bitmap: then for every MSR. All three are page aligned. */
+void msr_bitmap_merge(u8 to[PAGE_SIZE], const u8 *l1, const u8 ours[PAGE_SIZE]);
+
+enum msr_access { MSR_ACCESS_READ, MSR_ACCESS_WRITE };
+
+/* Does RDMSR or WRMSR of @msr in L2 exit to L1, by its bitmap (NULL: it uses none)? */
+bool msr_bitmap_wants(const u8 *l1, u32 msr, enum msr_access access);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which fields L1 has, where they are, and how they are read and written. */
+#include "lib/string.h"
+#include "nested/vmcs12.h"
+
+/* A field exists if one of two controls may be 1; with cap CAPS always. */
+struct need { u8 cap; u32 control; };
+
+enum shadowed { NOT, READ, WRITE };
+
+static const struct field {
+	u16 encoding;
+	struct vmcs12_slot slot;
+	u8 shadowed;
+	struct need need[2];
+} fields[] = {
+#define ALWAYS		{ { CAPS, 0 } }
+#define NEVER		{ { 0, 0 } }
+#define IF(which, name)	{ { CAP_##which, which##_##name } }
+#define EITHER(which, name, other, its_name) { { CAP_##which, which##_##name }, { CAP_##other, other##_##its_name } }
+#define FIELD(name, encoding, width, group, shadowed, exists) \
+	{ encoding, { offsetof(struct vmcs12, name), width, GROUP_##group }, shadowed, exists },
+#include "vmx/vmcs_fields.def"
+#undef FIELD
+};
+
+#define FIELD(name, encoding, ...) _Static_assert(VMCS_INDEX(encoding) < VMCS12_INDEXES, #name);
+#include "vmx/vmcs_fields.def"
+#undef FIELD
+
+static bool offered(const struct vmx_caps_offered *caps, const struct need *need)
+{
+	return need->control && caps_allow(caps, (enum vmx_cap)need->cap, need->control);
+}
+
+static bool exists(const struct vmx_caps_offered *caps, const struct field *f)
+{
+	return f->need[0].cap == CAPS || offered(caps, &f->need[0]) || offered(caps, &f->need[1]);
+}
+
+void vmcs12_map_fields(struct vmcs12_map *map, const struct vmx_caps_offered *caps)
+{
+	memset(map, 0, sizeof(*map));
+	for (u32 i = 0; i < ARRAY_SIZE(fields); i++)
+		if (exists(caps, &fields[i]))
+			map->slot[VMCS_KIND(fields[i].encoding)][VMCS_INDEX(fields[i].encoding)] = fields[i].slot;
+}
+
+u64 vmcs12_enum(const struct vmx_caps_offered *caps)
+{
+	u32 highest = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(fields); i++)
+		if (exists(caps, &fields[i]))
+			highest = MAX(highest, VMCS_INDEX(fields[i].encoding));
+	return (u64)highest << 1;
+}
+
+u64 vmcs12_read(const struct vmcs12 *m, const struct vmcs12_slot *slot, u64 encoding, bool in_64bit_mode)
+{
+	const u8 *from = (const u8 *)m + slot->offset;
+	u64 value;
+
+	switch (slot->width) {
+	case W16:
+		return *(const u16 *)from;
+	case W32:
+		return *(const u32 *)from;
+	default:
+		value = *(const u64 *)from;
+		if (encoding & VMCS_ENCODING_HIGH)
+			return value >> 32;
+		return in_64bit_mode ? value : (u32)value;
+	}
+}
+
+void vmcs12_write(struct vmcs12 *m, const struct vmcs12_slot *slot, u64 encoding, u64 value, bool in_64bit_mode)
+{
+	u8 *to = (u8 *)m + slot->offset;
+
+	switch (slot->width) {
+	case W16:
+		*(u16 *)to = (u16)value;
+		break;
+	case W32:
+		*(u32 *)to = (u32)value;
+		break;
+	default:
+		if (encoding & VMCS_ENCODING_HIGH)
+			*(u64 *)to = (u32)*(u64 *)to | (u64)(u32)value << 32;
+		else
+			*(u64 *)to = in_64bit_mode ? value : (u32)value;
+	}
+}
+
+static void no_exit(u8 *bitmap, u32 encoding)
+{
+	u32 accesses = vmcs_width_of(encoding) == W64 ? 3 : 1;		/* full, and high half */
+
+	bitmap[encoding / 8] &= (u8)~(accesses << encoding % 8);
+}
+
+void vmcs12_shadow_bitmaps(const struct vmcs12_map *map, u8 vmread[PAGE_SIZE], u8 vmwrite[PAGE_SIZE])
+{
+	memset(vmread, 0xff, PAGE_SIZE);
+	memset(vmwrite, 0xff, PAGE_SIZE);
+	for (u32 i = 0; i < ARRAY_SIZE(fields); i++) {
+		const struct field *f = &fields[i];
+
+		if (!vmcs12_field(map, f->encoding))
+			continue;
+		if (f->shadowed != NOT)
+			no_exit(vmread, f->encoding);
+		if (f->shadowed == WRITE)
+			no_exit(vmwrite, f->encoding);
+	}
+}

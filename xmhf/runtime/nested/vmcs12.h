@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * VMCS12: the VMCS that L1 wrote for L2. Its layout comes from the field table; to L1 the page is opaque behind our
+ * revision id. A member has its field's name, so that one word finds it everywhere.
+ */
+#ifndef NESTED_VMCS12_H
+#define NESTED_VMCS12_H
+
+#include "nested/caps.h"
+#include "vmx/vmcs.h"
+
+#define VMCS12_SHADOW	BIT(31)		/* of the revision id: a shadow VMCS (SDM 25.2) */
+
+typedef u16 vmcs12_W16;
+typedef u32 vmcs12_W32;
+typedef u64 vmcs12_W64;
+typedef u64 vmcs12_WNAT;
+
+struct vmcs12 {
+	u32 revision;
+	u32 abort;			/* VMX-abort indicator */
+	u32 launched;
+#define FIELD(name, encoding, width, ...) vmcs12_##width name;
+#include "vmx/vmcs_fields.def"
+#undef FIELD
+};
+_Static_assert(offsetof(struct vmcs12, revision) == 0 && offsetof(struct vmcs12, abort) == 4, "SDM table 25-1");
+_Static_assert(sizeof(struct vmcs12) <= PAGE_SIZE, "VMCS12 fits the page that L1 gives");
+
+/* Where an encoding's field lies. */
+struct vmcs12_slot {
+	u16 offset;		/* in struct vmcs12; 0: no such field */
+	u8 width;		/* enum vmcs_width */
+	u8 group;		/* enum vmcs_group; GROUP_EXIT_INFO is read-only to an L1 without MISC_WRITE_ANY_FIELD */
+};
+
+/* SDM 25.11.2: an encoding is width (14:13), type (11:10), index (9:1), and access to the high half (0). */
+#define VMCS_ENCODING_BITS	0x6fffull
+#define VMCS_ENCODING_HIGH	1ull
+#define VMCS12_INDEXES		39u	/* the highest index of any field, plus 1 */
+#define VMCS_INDEX(encoding)	((u32)(encoding) >> 1 & 0x1ff)
+#define VMCS_KIND(encoding)	(((u32)(encoding) >> 11 & 12) | ((u32)(encoding) >> 10 & 3))
+
+/* The fields that L1's VMX has, by encoding. */
+struct vmcs12_map {
+	struct vmcs12_slot slot[16][VMCS12_INDEXES];
+};
+
+void vmcs12_map_fields(struct vmcs12_map *map, const struct vmx_caps_offered *caps);
+
+/* IA32_VMX_VMCS_ENUM for the fields that exist with these capabilities. */
+u64 vmcs12_enum(const struct vmx_caps_offered *caps);
+
+/*
+ * VMREAD's and VMWRITE's encoding operand, all 64 bits of it (an L1 outside 64-bit mode has 32). NULL: L1 has no such
+ * field, VMfail 12.
+ */
+static inline const struct vmcs12_slot *vmcs12_field(const struct vmcs12_map *map, u64 encoding)
+{
+	u32 index = VMCS_INDEX(encoding);
+	const struct vmcs12_slot *slot;
+
+	if (encoding & ~VMCS_ENCODING_BITS || index >= VMCS12_INDEXES)
+		return NULL;
+	slot = &map->slot[VMCS_KIND(encoding)][index];
+	if (slot->offset == 0 || (encoding & VMCS_ENCODING_HIGH && slot->width != W64))
+		return NULL;
+	return slot;
+}
+
+/*
+ * What VMREAD and VMWRITE of @encoding move, @slot being its field. Outside 64-bit mode the operand has 32 bits: a wider
+ * field is read cut and written with its upper half cleared.
+ */
+u64 vmcs12_read(const struct vmcs12 *m, const struct vmcs12_slot *slot, u64 encoding, bool in_64bit_mode);
+void vmcs12_write(struct vmcs12 *m, const struct vmcs12_slot *slot, u64 encoding, u64 value, bool in_64bit_mode);
+
+/* Fills the bitmaps of VMCS shadowing (SDM 25.6.15): no exit for the fields that the table calls shadowed. */
+void vmcs12_shadow_bitmaps(const struct vmcs12_map *map, u8 vmread[PAGE_SIZE], u8 vmwrite[PAGE_SIZE]);
+
+#endif
