@@ -6,7 +6,6 @@
 #include "nested/ept02_table.h"
 #include "nested/memory_type.h"
 
-#define WINDOW_FIRST	8u		/* neighbours, a cache line of EPT12 */
 #define WRITABLE_WORDS	32u		/* for each page of the pool: as many bits as L1 has pages, if the pool is RAM/512 */
 
 /* ---- start ---- */
@@ -63,7 +62,7 @@ bool ept02_init(struct ept02 *e, const struct ept02_ops *ops, const struct ept02
 
 	*e = (struct ept02){ .ops = ops, .tracker = tracker, .ctx = ctx, .rules = rules, .caps = caps,
 			     .memory12 = { memory12_read, memory12_cmpxchg, e },
-			     .bucket_shift = 32 - log2_of(buckets), .writable = memory, .writable_words = (u32)words };
+			     .bucket_shift = 32 - log2_of(buckets), .writable = memory, .writable_mask = (u32)(words * 64 - 1) };
 	e->count = bytes < fixed ? 0 : (u32)((bytes - fixed) / (PAGE_SIZE + sizeof(*e->tables)));
 	if (e->count < EPT02_TABLES_MIN)
 		return false;
@@ -106,7 +105,7 @@ u64 ept02_generation(const struct ept02_table *root)
 	return root->generation;
 }
 
-/* ---- filling ---- */
+/* ---- what EPT01 has ---- */
 
 /* Has @page tables that only stay watched if L2 can't write to it? */
 static bool is_watched(const struct ept02 *e, gpa1_t page)
@@ -136,100 +135,12 @@ bool ept02_find_range(struct ept02 *e, gpa1_t at)
 	return true;
 }
 
-/* An empty slot: CPUs see nothing until its rights are there, with 32 bits in the half that is written last. */
-static inline void slot_fill(u64 *slot, u64 value)
-{
-#ifdef __i386__
-	volatile u32 *half = (volatile u32 *)slot;
-
-	half[1] = (u32)(value >> 32);
-	half[0] = (u32)value;
-#else
-	*(volatile u64 *)slot = value;
-#endif
-}
-
-/* The range around @to if leaves of @level can map it; else an empty one. */
-static struct ept02_range range_for_leaves(struct ept02 *e, u64 to, u32 level)
-{
-	if (ept02_find_range(e, (gpa1_t){ to }) && ept02_range_has_leaves(e, level))
-		return e->range;
-	return (struct ept02_range){ .size = 0 };
-}
-
-/* The hot loop: slots @i to @end that are empty, each by what EPT12 has there now. */
-static inline __attribute__((always_inline)) void fill(struct ept02 *e, struct ept02_table *t, u32 i, u32 end, u32 level,
-						       bool pieces, bool accessed_dirty)
-{
-	struct ept02_range range = { .size = 0 };
-	u64 flip = level > 1 ? EPT_ENTRY_LARGE : 0;
-	u64 wrong = e->rules->reserved_leaf[level] | flip, good = e->rules->good_leaf;
-	u64 lowest = t->lowest, highest = t->highest, leaves = 0;
-
-	for (; i < end; i++) {
-		u64 entry12, leaf, to;
-
-		if (t->entries[i])
-			continue;
-		entry12 = pieces ? ept02_source(t, i) : ept12_entry_get(&t->from12[i]);
-		if (!pieces && (!(good >> (entry12 & 63) & 1) || ((entry12 ^ flip) & wrong)))
-			continue;
-		to = entry12 & EPT_ENTRY_ADDRESS;
-		if (__builtin_expect(to - range.from >= range.size, 0)) {
-			range = range_for_leaves(e, to, level);
-			if (!range.size)
-				continue;
-		}
-		leaf = ept02_leaf(&range, level, accessed_dirty, entry12);
-		if (!leaf)
-			continue;
-		slot_fill(&t->entries[i], leaf);
-		if (level > 1) {
-			ept02_note_leaf(e, t, leaf, to);
-			continue;
-		}
-		lowest = MIN(lowest, to);
-		highest = MAX(highest, to);
-		leaves |= leaf;
-		if (leaf & EPT_W)
-			ept02_note_writable(e, to);
-	}
-	if (level > 1)
-		return;
-	t->lowest = lowest;
-	t->highest = highest;
-	t->special |= (leaves & EPT_ENTRY_SPECIAL) != 0;
-}
-
-static void fill_neighbours(struct ept02 *e, struct ept02_table *t, u32 i, u32 end)
-{
-	if (!t->from12)
-		fill(e, t, i, end, t->level, true, t->accessed_dirty);
-	else if (t->level > 1)
-		fill(e, t, i, end, t->level, false, t->accessed_dirty);
-	else if (t->accessed_dirty)
-		fill(e, t, i, end, 1, false, true);
-	else
-		fill(e, t, i, end, 1, false, false);
-}
-
-/* From @i's cache line on; as far as the window, which doubles as long as each fault begins where the last one ended. */
-static void fill_around(struct ept02 *e, struct ept02_table *t, u32 i, struct ept02_fault *f)
-{
-	u64 span = ept_span(t->level), from = round_down(f->at.at, span);
-	u32 first = i & ~(WINDOW_FIRST - 1), end;
-
-	f->stream->window = from == f->stream->next && f->stream->window ? MIN(f->stream->window * 2, EPT_ENTRIES) : WINDOW_FIRST;
-	end = MIN(first + f->stream->window, EPT_ENTRIES);
-	fill_neighbours(e, t, first, end);
-	f->stream->next = from + (u64)(end - i) * span;
-}
-
 /* ---- violations ---- */
 
-/* What EPT12 allows @f to do by the leaf @entry12 in @t's shadowed table, as far as EPT01 lets it. */
-static enum ept02_answer install(struct ept02 *e, struct ept02_table *t, u64 entry12, struct ept02_fault *f)
+/* What EPT12 allows @f to do by the leaf @entry12 in the table that *@where shadows, as far as EPT01 lets it; *@where is where it is then. */
+static enum ept02_answer install(struct ept02 *e, struct ept02_table **where, u64 entry12, struct ept02_fault *f)
 {
+	struct ept02_table *t = *where;
 	u64 offset = f->at.at & (ept_span(t->level) - 1);
 	gpa1_t at = { (entry12 & EPT_ENTRY_ADDRESS) + offset };
 	u32 i = ept_index(f->at.at, t->level);
@@ -256,21 +167,21 @@ static enum ept02_answer install(struct ept02 *e, struct ept02_table *t, u64 ent
 	if (leaf)
 		ept02_note_leaf(e, t, leaf, entry12 & EPT_ENTRY_ADDRESS);
 	ept02_touch(e, t);
-	if (f->want & ~leaf)
-		return EPT02_PROTECTED;
-	fill_around(e, t, i, f);
-	return EPT02_RESUME;
+	*where = t;
+	return f->want & ~leaf ? EPT02_PROTECTED : EPT02_RESUME;
 }
 
 /* EPT01 may allow more than what we remember of it. */
-static enum ept02_answer install_fresh(struct ept02 *e, struct ept02_table *t, u64 entry12, struct ept02_fault *f)
+static enum ept02_answer install_fresh(struct ept02 *e, struct ept02_table **where, u64 entry12, struct ept02_fault *f)
 {
-	enum ept02_answer answer = install(e, t, entry12, f);
+	struct ept02_table *t = *where;
+	enum ept02_answer answer = install(e, where, entry12, f);
 
 	if (answer != EPT02_PROTECTED)
 		return answer;
 	e->range.size = 0;
-	return install(e, t, entry12, f);
+	*where = t;
+	return install(e, where, entry12, f);
 }
 
 /* Down the tables that are there, as far as they are what EPT12 has; @rights are those on the way. */
@@ -309,22 +220,25 @@ static enum ept02_answer fault_by_walk(struct ept02 *e, const struct ept12 *ept1
 				       struct ept02_fault *f)
 {
 	enum ept12_status status = ept12_walk(ept12, f->at, f->want, &f->ept12);
-	u64 entry12;
+	enum ept02_answer answer;
 
 	if (status != EPT12_OK)
 		return answer_of(status);
-	for (;;) {
-		u32 i = ept_index(f->at.at, t->level);
+	for (u32 level = EPT_LEVELS; level >= f->ept12.level; level--) {
+		u32 i = ept_index(f->at.at, level);
+		u64 entry12 = ept12_entry_get(&t->from12[i]);
 
-		entry12 = ept12_entry_get(&t->from12[i]);
-		if ((entry12 ^ f->ept12.entry[t->level]) & ~EPT_ENTRY_MARKS)
+		if ((entry12 ^ f->ept12.entry[level]) & ~EPT_ENTRY_MARKS)
 			return EPT02_RESUME;
-		if (t->level == f->ept12.level)
-			return install_fresh(e, t, f->ept12.entry[t->level], f);
-		t = ept02_shadow(e, t, i, entry12);
+		if (level > f->ept12.level)
+			t = ept02_shadow(e, t, i, entry12);
 		if (!t)
 			return EPT02_NO_PAGES;
 	}
+	answer = install_fresh(e, &t, f->ept12.entry[t->level], f);
+	if (answer == EPT02_RESUME)
+		ept02_fill_around(e, t, f);
+	return answer;
 }
 
 enum ept02_answer ept02_fault(struct ept02 *e, struct ept02_table *root, struct ept02_fault *f)
@@ -333,6 +247,8 @@ enum ept02_answer ept02_fault(struct ept02 *e, struct ept02_table *root, struct 
 	u32 rights = EPT_RWX, i;
 	struct ept02_table *t;
 	enum ept12_status status = EPT12_OK;
+	enum ept02_answer answer;
+	bool was_accessed;
 	u64 entry12;
 
 	if (f->at.at >> EPT_GPA_BITS)
@@ -342,9 +258,13 @@ enum ept02_answer ept02_fault(struct ept02 *e, struct ept02_table *root, struct 
 	entry12 = ept12_entry_get(&t->from12[i]);
 	if (ept12_classify(e->rules, entry12, t->level) != EPT12_LEAF || (f->want & ~(rights & (u32)entry12)))
 		return fault_by_walk(e, &ept12, root, f);
+	was_accessed = !root->accessed_dirty || (entry12 & EPT_ENTRY_ACCESSED);
 	if (root->accessed_dirty)
 		status = ept12_mark(&ept12, f->at, (gpa1_t){ t->source.at + i * sizeof(u64) }, &entry12, (f->want & EPT_W) != 0);
 	if (status != EPT12_OK)
 		return answer_of(status);
-	return install_fresh(e, t, entry12, f);
+	answer = install_fresh(e, &t, entry12, f);
+	if (answer == EPT02_RESUME && was_accessed)	/* or it is memory that L2 is new to: its neighbours' A aren't set either */
+		ept02_fill_around(e, t, f);
+	return answer;
 }

@@ -11,7 +11,8 @@
 #define GROUP		8u
 
 /* What of EPT12's entry a leaf or a table of pieces was made from. */
-#define MEANING		(EPT_ENTRY_ADDRESS | EPT_ENTRY_RIGHTS | EPT_ENTRY_TYPE | EPT_ENTRY_IPAT | EPT_ENTRY_LARGE)
+#define LEAF_MEANING	(EPT_ENTRY_ADDRESS | EPT_ENTRY_RIGHTS | EPT_ENTRY_TYPE | EPT_ENTRY_IPAT)
+#define MEANING		(LEAF_MEANING | EPT_ENTRY_LARGE)
 
 static bool is_made_of(const struct ept02_table *c, u64 entry12)
 {
@@ -27,6 +28,12 @@ static void sync_link(struct ept02 *e, struct ept02_table *c, u64 entry12)
 		ept02_relink(e, c, entry12);
 	else if (c->from12 || !is_made_of(c, entry12))
 		ept02_unlink(e, c);
+}
+
+/* Are @t's leaves those of EPT12, wherever they have the same bits? See group_is_same. */
+static bool can_compare(const struct ept02_table *t)
+{
+	return t->level == 1 && !t->special;
 }
 
 static u64 leaf_now(struct ept02 *e, const struct ept02_table *t, u64 entry12)
@@ -50,6 +57,8 @@ static void sync_slot(struct ept02 *e, struct ept02_table *t, u32 i)
 		sync_link(e, ept02_table_of(e, slot), entry12);
 		return;
 	}
+	if (((slot ^ entry12) & LEAF_MEANING) == 0 && can_compare(t) && !t->accessed_dirty)
+		return;
 	leaf = leaf_now(e, t, entry12);
 	ept02_slot_write(e, t, i, leaf);
 	if (leaf)
@@ -57,43 +66,57 @@ static void sync_slot(struct ept02 *e, struct ept02_table *t, u32 i)
 }
 
 /*
- * Are a few leaves just what EPT12 says? True only if none of them needs a look: where EPT01 maps pages to
- * themselves and takes nothing away, all but those that changed. It holds for other leaves too, since who went
- * through EPT01 once comes out the same a second time; not for redirected ones.
+ * Are a few leaves just what EPT12 says, in the bits of @meaning? True only if none of them needs a look: where EPT01
+ * maps pages to themselves and takes nothing away, all but those that changed. It holds for other leaves too, since
+ * who went through EPT01 once comes out the same a second time; not for redirected ones.
  */
-static inline bool group_is_same(const u64 *slot, const u64 *entry12)
+static inline bool group_is_same(const u64 *s, const u64 *e12, u64 meaning)
+{
+	u64 differs = (s[0] ^ e12[0]) | (s[1] ^ e12[1]) | (s[2] ^ e12[2]) | (s[3] ^ e12[3]) |
+		      (s[4] ^ e12[4]) | (s[5] ^ e12[5]) | (s[6] ^ e12[6]) | (s[7] ^ e12[7]);
+
+	return (differs & meaning) == 0;
+}
+
+/* With A/D: A is set in each leaf, and W only where D is, eight bits above it. */
+static bool marked_group_is_same(const u64 *s, const u64 *e12)
 {
 	u64 differs = 0;
 
 	for (u32 i = 0; i < GROUP; i++)
-		differs |= slot[i] ^ entry12[i];
-	return (differs & (EPT_ENTRY_ADDRESS | EPT_ENTRY_RIGHTS | EPT_ENTRY_TYPE | EPT_ENTRY_IPAT)) == 0;
+		differs |= s[i] ^ (e12[i] & (e12[i] >> 8 | ~(u64)EPT_W));
+	return (differs & (LEAF_MEANING | EPT_ENTRY_ACCESSED)) == 0;
 }
 
-/* The same with A/D: A is set in each leaf, and W only where D is. */
-static inline bool group_is_same_marked(const u64 *slot, const u64 *entry12)
+/* The first group from @i on that needs a look. */
+static __attribute__((noinline)) u32 next_group(const u64 *s, const u64 *e12, u32 i)
 {
-	u64 differs = 0;
+	while (i < EPT_ENTRIES && group_is_same(s + i, e12 + i, LEAF_MEANING))
+		i += GROUP;
+	return i;
+}
 
-	for (u32 i = 0; i < GROUP; i++) {
-		u64 dirty_to_w = entry12[i] >> 8 & EPT_W;
+/* All that are dirty pass by the first comparison. */
+static __attribute__((noinline)) u32 next_marked_group(const u64 *s, const u64 *e12, u32 i)
+{
+	while (i < EPT_ENTRIES && (group_is_same(s + i, e12 + i, LEAF_MEANING | EPT_ENTRY_MARKS) ||
+				   marked_group_is_same(s + i, e12 + i)))
+		i += GROUP;
+	return i;
+}
 
-		differs |= slot[i] ^ (entry12[i] & (dirty_to_w | ~(u64)EPT_W));
-	}
-	return (differs & (EPT_ENTRY_ADDRESS | EPT_ENTRY_RIGHTS | EPT_ENTRY_TYPE | EPT_ENTRY_IPAT | EPT_ENTRY_ACCESSED)) == 0;
+static u32 next_difference(const struct ept02_table *t, u32 i)
+{
+	if (!can_compare(t))
+		return i;
+	return t->accessed_dirty ? next_marked_group(t->entries, t->from12, i) : next_group(t->entries, t->from12, i);
 }
 
 static void sync_table(struct ept02 *e, struct ept02_table *t)
 {
-	bool compare = t->level == 1 && !t->special;
-
-	for (u32 i = 0; i < EPT_ENTRIES; i += GROUP) {
-		bool same = compare && (t->accessed_dirty ? group_is_same_marked(&t->entries[i], &t->from12[i])
-							  : group_is_same(&t->entries[i], &t->from12[i]));
-
-		for (u32 n = 0; n < GROUP && !same; n++)
+	for (u32 i = next_difference(t, 0); i < EPT_ENTRIES; i = next_difference(t, i + GROUP))
+		for (u32 n = 0; n < GROUP; n++)
 			sync_slot(e, t, i + n);
-	}
 }
 
 static void drop_table(struct ept02 *e, struct ept02_table *t)

@@ -51,10 +51,10 @@ void ept02_note_leaf(const struct ept02 *e, struct ept02_table *t, u64 leaf, u64
 	if (!(leaf & EPT_W))
 		return;
 	if (t->level == 1)
-		ept02_note_writable(e, to);
+		ept02_note_writable(e->writable, e->writable_mask, to);
 	else
-		for (u32 i = 0; i < MIN(ept_span(t->level) >> PAGE_SHIFT >> 6, e->writable_words); i++)
-			e->writable[((to >> PAGE_SHIFT >> 6) + i) & (e->writable_words - 1)] = ~0ull;
+		for (u64 page = to >> PAGE_SHIFT, end = page + (ept_span(t->level) >> PAGE_SHIFT); page < end; page += 64)
+			e->writable[(page & e->writable_mask) >> 6] = ~0ull;
 }
 
 void ept02_clear(struct ept02 *e, struct ept02_table *t)
@@ -112,8 +112,8 @@ struct ept02_table *ept02_find(const struct ept02 *e, gpa1_t source, u64 round)
 /* Leaves from before @page was tracked go, if there may be any; and nobody may hold on to them. */
 static void watch(struct ept02 *e, gpa1_t page)
 {
-	u64 number = page.at >> PAGE_SHIFT, bit = 1ull << (number & 63);
-	u64 *word = &e->writable[number >> 6 & (e->writable_words - 1)];
+	u32 number = (u32)(page.at >> PAGE_SHIFT) & e->writable_mask;
+	u64 *word = &e->writable[number >> 6], bit = 1ull << (number & 63);
 
 	e->tracker->track(e->ctx, page);
 	e->range.size = 0;

@@ -113,6 +113,9 @@ void ept02_drop_leaves(struct ept02 *e, u64 from, u64 last);
 /* Flushes; tables in limbo become free. */
 void ept02_flush(struct ept02 *e);
 
+/* Fills empty slots of @t near that of f->at, which has just been filled through e->range. */
+void ept02_fill_around(struct ept02 *e, struct ept02_table *t, const struct ept02_fault *f);
+
 /* Makes e->range that of @at; false: EPT01 has nothing there. */
 bool ept02_find_range(struct ept02 *e, gpa1_t at);
 
@@ -140,12 +143,10 @@ static inline bool ept02_range_has_leaves(const struct ept02 *e, u32 level)
 	return level <= e->range.level && (e->caps & needs[level]) == needs[level];
 }
 
-/* A leaf with W leads to @to, a page of 4 KiB. */
-static inline void ept02_note_writable(const struct ept02 *e, u64 to)
+/* A leaf, perhaps with W, leads to @to, a page of 4 KiB. */
+static inline void ept02_note_writable(u64 *writable, u32 mask, u64 to)
 {
-	u64 page = to >> PAGE_SHIFT;
-
-	e->writable[page >> 6 & (e->writable_words - 1)] |= 1ull << (page & 63);
+	__asm__ volatile("btsl %1, (%0)" : : "r"(writable), "r"((u32)(to >> PAGE_SHIFT) & mask) : "cc", "memory");
 }
 
 /* @t has @leaf now, which leads to the page @to of L1's. */
