@@ -73,6 +73,7 @@ static const struct range ours[] = {	/* both ways */
 
 static const struct range writes_are_ours[] = {
 	{ MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG }, { MSR_PERF_GLOBAL_CTRL, MSR_PERF_GLOBAL_CTRL },
+	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE }, { MSR_XSS, MSR_XSS },
 };
 
 static bool among(const struct range *r, u32 count, u32 msr)
@@ -348,6 +349,24 @@ PROMISE(efer_is_the_hardwares_under_the_amd64_hypervisor)
 	assert_true(reads_as(MSR_EFER, EFER_LME | EFER_SCE));
 }
 
+PROMISE(execute_disable_stays_on)
+{
+	start();
+	cpu_add_msr(MSR_MISC_ENABLE, 1);
+	assert_true(writes(MSR_MISC_ENABLE, MISC_ENABLE_XD_OFF | 9));
+	assert_true(reads_as(MSR_MISC_ENABLE, 9));
+}
+
+PROMISE(xsaves_of_intel_pt_faults_and_other_states_are_the_hardwares)
+{
+	start();
+	assert_false(writes(MSR_XSS, 0));
+	cpu_add_msr(MSR_XSS, 0);
+	assert_false(writes(MSR_XSS, XSS_PT));
+	assert_true(writes(MSR_XSS, 0x1800));
+	assert_true(reads_as(MSR_XSS, 0x1800));
+}
+
 static bool exits(u32 msr, bool write)
 {
 	u32 quarter = 2 * write + (msr >= 0xc0000000);
@@ -385,4 +404,5 @@ RUN(T(an_msr_that_is_not_listed_is_the_hardwares),
     T(the_guests_counters_run_from_the_next_entry_and_not_before),
     T(a_cpu_that_cannot_load_the_counters_on_entry_has_them_in_the_msr),
     T(counters_that_the_hardware_refuses_fault), T(efer_is_the_hardwares_under_the_amd64_hypervisor),
+    T(execute_disable_stays_on), T(xsaves_of_intel_pt_faults_and_other_states_are_the_hardwares),
     T(exactly_the_listed_msrs_exit))
