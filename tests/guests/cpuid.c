@@ -4,6 +4,7 @@
 
 #define LEAF_XMHF	0x46484d58u	/* "XMHF" */
 #define LEAF_EXT	0x80000000u
+#define LEAF_PT		0x14u		/* hidden where it is, another leaf's answer where it isn't */
 #define LEAF_SPARE	0x40000000u	/* never a CPU's */
 #define SUBLEAVES	4
 #define LEAF1_VMX_SMX	(BIT(5) | BIT(6))
@@ -92,6 +93,7 @@ void guest_main(void)
 	tell_all(0);
 	tell_all(LEAF_EXT);
 	tell(LEAF_SPARE, 0);
+	tell(LEAF_PT, 0);
 	tell(0x8fffffff, 0);
 	osxsave();
 	ospke();

@@ -41,10 +41,12 @@ GUESTS = (
         r"rdmsr\.3a .*",                        # FEATURE_CONTROL: locked, VMX off
     )),
     Guest("cr"),
+    Guest("faults"),
     Guest("step"),
     Guest("task"),
     Guest("smp", cpus=(2, 4)),
     Guest("apic", cpus=(2,)),
+    Guest("apic_id", cpus=(2,)),
     Guest("nmi", cpus=(1, 2)),
     Guest("reset"),
     Guest("long", memory_mib=4608, differs_i386=(r"above_4g .*",)),

@@ -15,7 +15,7 @@
 
 /* A Haswell, as far as we ask. */
 static const struct cpu_facts good = {
-	.intel_style_vmx = true, .long_mode = true, .feature_control = LOCKED | VMX_OUTSIDE_SMX, .has_secondary = true,
+	.intel_style_vmx = true, .long_mode = true, .execute_disable = true, .feature_control = LOCKED | VMX_OUTSIDE_SMX, .has_secondary = true,
 	.secondary_allowed1 = 0x7cff, .ept_vpid_cap = 0xf0106334141, .vmx_misc = 0x300481e5,
 };
 
@@ -34,6 +34,11 @@ static void assert_begins(const char *complaint, const char *with)
 	assert_begins(cpu_complaint(&bad_, 64), with); \
 	assert_begins(cpu_complaint(&bad_, 32), with); \
 } while (0)
+
+PROMISE(execute_disable_that_the_firmware_switched_off_is_asked_for)
+{
+	REFUSED(execute_disable, false, "no execute-disable: ");
+}
 
 PROMISE(a_good_cpu_is_taken)
 {
@@ -105,6 +110,7 @@ PROMISE(of_several_lacks_the_one_to_mend_first_is_told)
 }
 
 RUN(T(a_good_cpu_is_taken),
+    T(execute_disable_that_the_firmware_switched_off_is_asked_for),
     T(long_mode_is_asked_for_by_the_amd64_hypervisor_alone),
     T(a_cpu_without_vmx_is_refused),
     T(vmx_is_off_only_when_locked_without_its_bit),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Task switches on a small fake machine: the good ways, events through a gate, the bad ways.
- * Links: xmhf/runtime/guest/task_switch.c
+ * Links: xmhf/runtime/guest/double_fault.c xmhf/runtime/guest/task_switch.c
  */
 #include "task_machine.h"
 

@@ -23,6 +23,8 @@ const char *cpu_complaint(const struct cpu_facts *f, u32 bits)
 		return "no EPT: a CPU with extended page tables (Nehalem or later) is needed";
 	if (!(f->secondary_allowed1 & SECONDARY_UNRESTRICTED))
 		return "no unrestricted guest: a CPU with it (Westmere or later) is needed";
+	if (!f->execute_disable)
+		return "no execute-disable: enable it (XD, NX, Data Execution Prevention) in the firmware setup";
 	if (!(f->vmx_misc & MISC_WAIT_FOR_SIPI))
 		return "no wait-for-SIPI activity state: the hypervisor below is too old, use a newer one";
 	return NULL;

@@ -12,6 +12,7 @@
 struct cpu_facts {
 	bool intel_style_vmx;		/* CPUID.1:ECX.VMX */
 	bool long_mode;			/* CPUID.80000001h:EDX.LM */
+	bool execute_disable;		/* CPUID.80000001h:EDX.NX: the firmware can switch it off */
 	u64 feature_control;		/* IA32_FEATURE_CONTROL */
 	bool has_secondary;		/* secondary processor-based controls may be set */
 	u32 secondary_allowed1;		/* IA32_VMX_PROCBASED_CTLS2, high half */

@@ -15,6 +15,8 @@
 /* Bytes behind the runtime that hold the secure loader's six tables and stack, until the runtime has its own. */
 #define SCRATCH_SIZE	0xa000
 
+#define RUNTIME_MEMORY_MAX	0x1000000	/* bytes that a runtime with its BSS may take */
+
 /* Offsets that assembly needs. */
 #define IMAGE_SIZE		12	/* struct image_header.size */
 #define RUNTIME_MEMORY_SIZE	8	/* struct runtime_header.memory_size */

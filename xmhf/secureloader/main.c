@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The secure loader: the first code that may be trusted. It checks the runtime against the hash that the
- * build put into it, clears BSS, relocates, and hands over. The loader's word counts for nothing here.
+ * build put into it, clears BSS, relocates, and hands over. The loader's word counts for nothing here: that the range in the
+ * hand-over holds all of us is checked too.
  */
 #include "lib/console.h"
-#include "lib/image.h"
+#include "lib/handoff.h"
 #include "lib/reloc.h"
 #include "lib/string.h"
 
@@ -32,12 +33,13 @@ uptr sl_main(struct handoff *h, u8 *base)
 	const struct image_header *image = (const void *)base;
 	u8 *runtime = base + image->size;
 	const struct runtime_header *r = (const void *)runtime;
+	const char *problem = handoff_problem(h, (uptr)h, (uptr)base, image->size, r->memory_size);
 	u8 digest[SHA256_SIZE];
 
 	console_init(&h->options.serial, DEFAULT_VGA);
-	if (h->magic != HANDOFF_MAGIC || h->base != (uptr)base)
-		die("the loader's hand-over is damaged: use the loader of the same build");
-	if (r->magic != RUNTIME_MAGIC || r->file_size > h->size || r->memory_size > h->size)
+	if (problem)
+		die("the loader's hand-over is damaged (%s): use the loader of the same build", problem);
+	if (r->magic != RUNTIME_MAGIC || r->file_size > r->memory_size)
 		die("the runtime's header is damaged");
 	sha256(runtime, r->file_size, digest);
 	if (memcmp(digest, runtime_hash, SHA256_SIZE))

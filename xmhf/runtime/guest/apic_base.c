@@ -48,12 +48,20 @@ static bool enable(struct vcpu *v, u32 msr, u64 value)
 	return true;
 }
 
+/*
+ * We send IPIs too, so its page must be mapped, and none of ours. RAM is cached: registers there might not be those of the
+ * APIC, and our wait for ICR to be idle never end.
+ */
+static bool usable(u64 page)
+{
+	return !machine_is_ours(page) && page < machine.host_top && e820_type_at(&machine.handoff.map, page) != E820_RAM;
+}
+
 bool apic_base_write(u32 msr, u64 value)
 {
 	struct vcpu *v = this_cpu();
 
-	/* Not over us, nor out of what we have mapped: we send IPIs too. */
-	if (machine_is_ours(value & PAGE) || (value & PAGE) >= machine.host_top)
+	if (!usable(value & PAGE))
 		return false;
 	if (!(value & APIC_BASE_ENABLE))
 		return disable(v, msr, value);

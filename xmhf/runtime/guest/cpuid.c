@@ -9,6 +9,7 @@
 #include "machine/cpu_insn.h"
 #include "vmx/setup.h"
 
+#define LEAF_EXTENDED	0x80000000u
 #define LEAF_US		0x46484d58	/* "XMHF": EBX:ECX the signature again, EAX the depth */
 #define LEAF_US_TAIL	0x52505648	/* "HVPR" */
 
@@ -26,6 +27,7 @@
 #define LEAF7_1_EAX_FRED	BIT(17)
 #define LEAF7_1_EAX_MSRLIST	BIT(27)
 #define LEAFD_1_EAX_XSAVES	BIT(3)
+#define LEAFD_PT		8		/* subleaf of Intel PT's state, and its bit in subleaf 1 */
 #define LEAF80000001_EDX_LM	BIT(29)
 #define LEAF80000001_EDX_RDTSCP	BIT(27)
 #define LEAF80000001_EDX_SYSCALL BIT(11)
@@ -67,6 +69,11 @@ static const struct cpuid_mask masks[] = {
 	{ 7, 0,			   EDX, LEAF7_EDX_PCONFIG,			NEVER, 0 },
 	{ 7, 1,			   EAX, LEAF7_1_EAX_FRED | LEAF7_1_EAX_MSRLIST,	NEVER, 0 },
 	{ 0xd, 1,		   EAX, LEAFD_1_EAX_XSAVES,			WITH_CONTROL, SECONDARY_XSAVES },
+	{ 0xd, 1,		   ECX, BIT(LEAFD_PT),				NEVER, 0 },
+	{ 0xd, LEAFD_PT,	   EAX, ~0u,					NEVER, 0 },
+	{ 0xd, LEAFD_PT,	   EBX, ~0u,					NEVER, 0 },
+	{ 0xd, LEAFD_PT,	   ECX, ~0u,					NEVER, 0 },
+	{ 0xd, LEAFD_PT,	   EDX, ~0u,					NEVER, 0 },
 	{ 0x14, ANY_SUBLEAF,	   EAX, ~0u,					NEVER, 0 },
 	{ 0x14, ANY_SUBLEAF,	   EBX, ~0u,					NEVER, 0 },
 	{ 0x14, ANY_SUBLEAF,	   ECX, ~0u,					NEVER, 0 },
@@ -96,6 +103,8 @@ static struct cpuid_rule *add_rules(struct cpuid_rule *rule, const struct cpuid_
 
 		if (m->shown == WITH_CONTROL && vmx_caps.secondary & m->which)
 			continue;
+		if (m->leaf < LEAF_EXTENDED && m->leaf > cpuid(0, 0).eax)
+			continue;		/* answered with another leaf's words */
 		*rule = (struct cpuid_rule){ *m, *first };
 		*first = rule++;
 	}

@@ -17,7 +17,8 @@
 #define TYPE_MOV_TO_CR	0
 
 #define AR_LONG		BIT(13)
-#define AR_BUSY_TSS32	11
+#define AR_TYPE		15
+#define AR_BUSY_TSS16	3
 
 #define CR0_DEFINED	(CR0_PE | CR0_MP | BIT(2) | CR0_TS | CR0_ET | CR0_NE | CR0_WP | BIT(18) | CR0_NW | CR0_CD | CR0_PG)
 
@@ -25,25 +26,24 @@
 static bool cr0_faults(uptr value, uptr before, u64 efer, uptr cr4)
 {
 	bool pg = value & CR0_PG, turns_on = pg && !(before & CR0_PG), turns_off = !pg && before & CR0_PG;
+	bool tss16 = (vmcs_read32(GUEST_TR_AR) & AR_TYPE) == AR_BUSY_TSS16;
 	bool long_code = efer & EFER_LMA && vmcs_read32(GUEST_CS_AR) & AR_LONG;
 
 	return (u64)value >> 32 ||
 	       (value & CR0_NW && !(value & CR0_CD)) ||
 	       (pg && !(value & CR0_PE)) ||
+	       (!(value & CR0_WP) && cr4 & CR4_CET) ||
 	       (turns_off && (long_code || cr4 & CR4_PCIDE)) ||
-	       (turns_on && efer & EFER_LME && (!(cr4 & CR4_PAE) || vmcs_read32(GUEST_CS_AR) & AR_LONG));
+	       (turns_on && efer & EFER_LME && (!(cr4 & CR4_PAE) || tss16 || vmcs_read32(GUEST_CS_AR) & AR_LONG));
 }
 
 /* EFER.LMA and the entry control follow CR0.PG (SDM 11.8.5). */
 static void set_long_mode(bool on, u64 efer)
 {
 	u32 entry = vmcs_read32(ENTRY_CTRLS);
-	u32 tr = vmcs_read32(GUEST_TR_AR);
 
 	vmcs_write(GUEST_EFER, on ? efer | EFER_LMA : efer & ~(u64)EFER_LMA);
 	vmcs_write(ENTRY_CTRLS, on ? entry | ENTRY_IA32E : entry & ~(u32)ENTRY_IA32E);
-	if (on && (tr & 15) != AR_BUSY_TSS32)	/* a CPU doesn't care until TR is used; VM entry does */
-		vmcs_write(GUEST_TR_AR, (tr & ~15u) | AR_BUSY_TSS32);
 }
 
 static bool load_pdptes(void)
@@ -84,6 +84,8 @@ enum verdict guest_cr(struct vcpu *v)
 	u32 reg = QUAL_REG(qualification);
 	uptr value = reg == 4 ? (uptr)vmcs_read(GUEST_RSP) : v->regs.r[reg & (NR_GPRS - 1)];
 
+	if (guest_code_bits() != 64)
+		value = (u32)value;			/* what 64-bit code left above it isn't the operand's */
 	if (QUAL_TYPE(qualification) != TYPE_MOV_TO_CR)
 		return inject(v, UD_FAULT, -1);		/* CLTS and LMSW touch no bit of ours: not reached */
 	if (QUAL_CR(qualification) != 0)

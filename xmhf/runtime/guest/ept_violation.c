@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* EPT violations of L1: our own range, memory that isn't mapped yet, what a hypapp protects. */
+#include "guest/double_fault.h"
 #include "guest/exits.h"
 #include "hypapp/hypapp.h"
 #include "machine/log.h"
@@ -33,11 +34,24 @@ static enum verdict retry(u32 qualification)
 	return RESUME;
 }
 
+/* #GP(0); on the way to another exception's handler both merge. */
+static enum verdict refuse(struct vcpu *v)
+{
+	switch (double_fault_of(vmcs_read32(IDT_VECTORING_INFO), GP_FAULT)) {
+	case FAULT_DOUBLE:
+		return inject(v, DF_ABORT, 0);
+	case FAULT_SHUTDOWN:
+		return SHUT_DOWN;
+	default:
+		return inject(v, GP_FAULT, 0);
+	}
+}
+
 static enum verdict our_range(struct vcpu *v, u64 at, u32 qualification)
 {
 	report_once(at, qualification);
 	if (qualification & QUAL_FETCH)
-		return inject(v, GP_FAULT, 0);
+		return refuse(v);
 	lock_take(&ept01_lock);
 	ept01_throw_away((gpa1_t){ at & ~(u64)PAGE_MASK });
 	lock_drop(&ept01_lock);
@@ -78,7 +92,7 @@ static enum verdict ask_hypapp(struct vcpu *v, u64 at, u32 qualification)
 	case XMHF_CHAIN:
 		break;
 	}
-	return is_allowed(at, qualification) ? retry(qualification) : inject(v, GP_FAULT, 0);
+	return is_allowed(at, qualification) ? retry(qualification) : refuse(v);
 }
 
 enum verdict guest_ept_violation(struct vcpu *v)
@@ -96,7 +110,7 @@ enum verdict guest_ept_violation(struct vcpu *v)
 		filled = ept_fill(&ept01, (gpa1_t){ at });
 	lock_drop(&ept01_lock);
 	if (!filled)
-		return inject(v, GP_FAULT, 0);		/* beyond what EPT translates, or out of tables */
+		return refuse(v);		/* beyond what EPT translates, or out of tables */
 	if (mapped && (leaf.rights & EPT_RWX) != EPT_RWX)
 		return ask_hypapp(v, at, qualification);
 	return retry(qualification);

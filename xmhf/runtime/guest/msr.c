@@ -86,6 +86,18 @@ static bool write_perf_global_ctrl(u32 msr, u64 value)
 	return true;
 }
 
+/* Our tables have XD bits, reserved ones while a CPU's XD is off: VM exits would end in a fault. So it stays on. */
+static bool write_misc_enable(u32 msr, u64 value)
+{
+	return wrmsr_safe(msr, value & ~MISC_ENABLE_XD_OFF);
+}
+
+/* With the bit of Intel PT, XRSTORS loads its MSRs past our bitmap, and its trace goes to host-physical addresses. */
+static bool write_xss(u32 msr, u64 value)
+{
+	return !(value & XSS_PT) && wrmsr_safe(msr, value);
+}
+
 /* The i386 hypervisor can't enter a 64-bit guest: EFER is that of a CPU without long mode. */
 static bool write_efer_without_lme(u32 msr, u64 value)
 {
@@ -104,6 +116,7 @@ static const struct msr_rule rules[] = {
 	{ MSR_FEATURE_CONTROL,	 1, read_feature_control, write_faults },
 	{ MSR_BIOS_UPDT_TRIG,	 1, NULL,		  write_ignored },	/* microcode is the firmware's business */
 	{ MSR_SMM_MONITOR_CTL,	 1, read_faults,	  write_faults },	/* VMX isn't offered, nor is dual-monitor SMM */
+	{ MSR_MISC_ENABLE,	 1, NULL,		  write_misc_enable },
 	{ MSR_MTRRCAP,		 1, read_mtrr,		  write_faults },
 	{ MSR_MTRR_PHYSBASE0,	 2 * MTRR_VARIABLE_MAX, read_mtrr, write_mtrr },
 	{ MSR_MTRR_FIX64K_00000, 1, read_mtrr,		  write_mtrr },
@@ -115,6 +128,7 @@ static const struct msr_rule rules[] = {
 	{ MSR_FRED_RSP0, MSR_FRED_LAST - MSR_FRED_RSP0 + 1, read_faults, write_faults },	/* hidden too */
 	{ MSR_RTIT_OUTPUT_BASE,	 2, read_faults,	  write_faults },	/* Intel PT is hidden */
 	{ MSR_RTIT_CTL,	 MSR_RTIT_LAST - MSR_RTIT_CTL + 1, read_faults, write_faults },	/* Intel PT again */
+	{ MSR_XSS,		 1, NULL,		  write_xss },
 };
 
 static const struct msr_rule i386_rules[] = {

@@ -4,6 +4,7 @@
  * segments in the context of the new one. Until the commit point nothing that the guest can
  * see has changed when a check fails, so all memory is probed before the first write.
  */
+#include "guest/double_fault.h"
 #include "guest/task_switch.h"
 #include "machine/cpu_insn.h"
 #include "vmx/vmcs.h"
@@ -458,30 +459,17 @@ static void debug_trap(struct switching *s)
 
 /* ---- the event behind it ---- */
 
-enum severity { BENIGN, CONTRIBUTORY, PAGE_FAULT };	/* SDM table 7-4 */
-
-static enum severity severity_of(u32 vector)
-{
-	static const u8 severity[32] = {
-		[0] = CONTRIBUTORY, [TS_FAULT] = CONTRIBUTORY, [NP_FAULT] = CONTRIBUTORY, [SS_FAULT] = CONTRIBUTORY,
-		[GP_FAULT] = CONTRIBUTORY, [PF_FAULT] = PAGE_FAULT, [20] = PAGE_FAULT, [21] = CONTRIBUTORY,
-	};
-
-	return vector < ARRAY_SIZE(severity) ? (enum severity)severity[vector] : BENIGN;
-}
-
-/* A fault met while delivering an exception: one after the other, double fault or shutdown (table 7-5). */
 static void merge_with_event(struct switching *s)
 {
-	u32 first = INTR_VECTOR(s->vectoring);
-	enum severity second = severity_of(s->result.vector);
-
-	if (!(s->vectoring & INTR_VALID) || INTR_TYPE(s->vectoring) != INTR_HARDWARE || second == BENIGN)
-		return;
-	if (first == DF_ABORT)
-		s->result.outcome = TASK_SHUTDOWN;
-	else if (severity_of(first) == PAGE_FAULT || (severity_of(first) == CONTRIBUTORY && second == CONTRIBUTORY))
+	switch (double_fault_of(s->vectoring, s->result.vector)) {
+	case FAULT_ALONE:
+		break;
+	case FAULT_DOUBLE:
 		(void)fault(s, DF_ABORT, 0);
+		break;
+	case FAULT_SHUTDOWN:
+		s->result.outcome = TASK_SHUTDOWN;
+	}
 }
 
 /* Did an instruction ask for this switch? Then the old task goes on behind it. */

@@ -27,6 +27,7 @@
 #define CR4_PCIDE	BIT(17)
 #define CR4_OSXSAVE	BIT(18)
 #define CR4_PKE		BIT(22)
+#define CR4_CET		BIT(23)
 #define CR4_FRED	BIT64(32)	/* 64-bit mode only */
 
 #define EFER_SCE	BIT(0)
@@ -40,6 +41,7 @@
 #define RFLAGS_TF	BIT(8)
 #define RFLAGS_IF	BIT(9)
 #define RFLAGS_ARITH	0x8d5u		/* CF PF AF ZF SF OF */
+#define RFLAGS_RF	BIT(16)
 #define RFLAGS_VM	BIT(17)
 
 #define MSR_APIC_BASE			0x1b
@@ -58,6 +60,8 @@
 #define MSR_SYSENTER_CS			0x174
 #define MSR_SYSENTER_ESP		0x175
 #define MSR_SYSENTER_EIP		0x176
+#define MSR_MISC_ENABLE			0x1a0
+#define  MISC_ENABLE_XD_OFF		BIT64(34)
 #define MSR_DEBUGCTL			0x1d9
 #define  DEBUGCTL_BTF			BIT(1)
 #define MSR_PAT				0x277
@@ -86,6 +90,11 @@
 #define MSR_RTIT_CTL			0x570
 #define MSR_RTIT_LAST			0x58f
 #define MSR_X2APIC_FIRST		0x800
+#define MSR_XSS				0xda0
+#define  XSS_PT				BIT(8)
+#define MSR_TME_ACTIVATE		0x982
+#define  TME_ENABLED			BIT(1)
+#define  TME_KEY_ID_BITS(value)		((u32)((value) >> 32) & 15)
 #define MSR_EFER			0xc0000080
 
 struct cpuid_regs { u32 eax, ebx, ecx, edx; };

@@ -4,6 +4,9 @@
 #include "lib/string.h"
 #include "machine/cpu_insn.h"
 #include "machine/machine.h"
+#include "machine/trap.h"
+
+#define LEAF7_ECX_TME	BIT(13)
 
 struct machine machine;
 
@@ -40,6 +43,24 @@ static void read_acpi(void)
 		fadt = acpi_find_table(&machine_memory, machine.handoff.rsdp, "FACP", 0, NULL);
 	if (fadt && acpi_read_fadt(fadt, &machine.power))
 		acpi_find_sleep(&machine_memory, machine.handoff.rsdp, machine.power.dsdt, machine.sleep);
+}
+
+/*
+ * Encryption with several keys takes upper address bits for their ids (SDM vol. 4, IA32_TME_ACTIVATE). What differs in
+ * these alone is one place in memory, so to the guest such addresses must not exist.
+ */
+static u32 key_id_bits(void)
+{
+	u64 tme;
+
+	if (cpuid(0, 0).eax < 7 || !(cpuid(7, 0).ecx & LEAF7_ECX_TME) || !rdmsr_safe(MSR_TME_ACTIVATE, &tme))
+		return 0;
+	return tme & TME_ENABLED ? TME_KEY_ID_BITS(tme) : 0;
+}
+
+u32 machine_memory_bits(void)
+{
+	return machine.maxphyaddr - key_id_bits();
 }
 
 void machine_learn(const struct handoff *h)

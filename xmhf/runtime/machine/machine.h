@@ -28,6 +28,9 @@ void machine_learn_firmware(void);
 /* Physical memory as firmware parsers want it; NULL for what isn't mapped. */
 extern const struct physmem machine_memory;
 
+/* Bits of an address that tell places in memory apart: maxphyaddr less what memory encryption takes for key ids. */
+u32 machine_memory_bits(void);
+
 /* Is @at within our range? */
 static inline bool machine_is_ours(u64 at)
 {

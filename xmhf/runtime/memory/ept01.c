@@ -12,6 +12,7 @@ struct ept ept01;
 struct lock ept01_lock;
 
 static void *ones, *throw_away;
+static u32 memory_bits;
 
 static void *page_alloc(void *unused)
 {
@@ -28,7 +29,7 @@ static void page_free(void *unused, void *page)
 static enum memory_type type_of(void *unused, u64 at, u64 *same_until)
 {
 	(void)unused;
-	return mtrr_type_of(&machine.mtrr, machine.maxphyaddr, at, same_until);
+	return mtrr_type_of(&machine.mtrr, memory_bits, at, same_until);
 }
 
 static void flush_nobody(void *unused) { (void)unused; }
@@ -58,7 +59,8 @@ void ept01_build(void)
 	throw_away = pool_page();
 	BUG_ON(!ones || !throw_away);
 	memset(ones, 0xff, PAGE_SIZE);
-	BUG_ON(!ept_init(&ept01, &ops, NULL, vmx_caps.ept_vpid, machine.maxphyaddr));
+	memory_bits = machine_memory_bits();
+	BUG_ON(!ept_init(&ept01, &ops, NULL, vmx_caps.ept_vpid, memory_bits));
 	if (!ept_map_identity(&ept01, gpa1(0), gpa1(round_up(top, PAGE_SIZE))))
 		panic("no memory for EPT01");
 	redirect_our_range();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Our own page tables (SDM vol. 3, 5.4 and 5.5): PAE on i386, 4 levels on amd64. They differ in the
- * topmost table alone. 2 MiB leaves, but for the pages of our image.
+ * topmost table alone. Large leaves, but for the pages of our image and where memory types change.
  */
 #include "machine/cpu_insn.h"
 #include "machine/log.h"
@@ -47,6 +47,15 @@ static bool holds_our_code(u64 at, u64 size)
 	return at < (uptr)runtime_end && at + size > (uptr)runtime_start;
 }
 
+/* What a large leaf over several memory types does is undefined (SDM 12.11.9). */
+static bool has_one_type(u64 at, u64 size)
+{
+	u64 until;
+
+	(void)mtrr_type_of(&machine.mtrr, machine.maxphyaddr, at, &until);
+	return until >= at + size;
+}
+
 static u64 page_rights(u64 at)
 {
 	if (at >= (uptr)runtime_start && at < (uptr)runtime_rodata)
@@ -72,7 +81,7 @@ static void map_1g(u64 at)
 
 	for (u32 i = 0; i < 512; i++, at += SIZE_2M) {
 		directory[i] = at | PRESENT | WRITABLE | LARGE | NO_EXECUTE;
-		if (holds_our_code(at, SIZE_2M))
+		if (holds_our_code(at, SIZE_2M) || !has_one_type(at, SIZE_2M))
 			split_2m(at, &directory[i]);
 	}
 }
@@ -85,7 +94,7 @@ void host_map_build(void)
 	root = pool_page();
 	BUG_ON(!root);
 	for (u64 at = 0; at < machine.host_top; at += SIZE_1G) {
-		if (has_1g && at && !holds_our_code(at, SIZE_1G))
+		if (has_1g && at && !holds_our_code(at, SIZE_1G) && has_one_type(at, SIZE_1G))
 			page_directory_pointer(at)[at >> 30 & 511] = at | PRESENT | WRITABLE | LARGE | NO_EXECUTE;
 		else
 			map_1g(at);

@@ -13,6 +13,7 @@
 
 #define VMFAIL_NOT_LAUNCHED	5	/* SDM 31.4: VMRESUME with a VMCS that is clear */
 #define AR_LONG			BIT(13)	/* CS.L */
+#define FAULTS			0x3b7ce1u	/* a bit for each vector of that class: SDM table 6-1 */
 
 static const struct exit_handler l1_exits[EXIT_REASONS] = {
 	[EXIT_EXCEPTION_NMI]	= { "NMI",		nmi_exit },
@@ -57,8 +58,13 @@ const char *exit_name(u32 reason)
 
 enum verdict inject(struct vcpu *v, enum vector vector, int error)
 {
-	v->event_info = INTR_VALID | INTR_HARDWARE << 8 | vector | (error < 0 ? 0 : INTR_ERROR_CODE);
+	bool protected = vmcs_read(GUEST_CR0) & CR0_PE;
+
+	/* Real mode has no error codes, and VM entry fails with one (SDM 27.2.1.3). */
+	v->event_info = INTR_VALID | INTR_HARDWARE << 8 | vector | (error < 0 || !protected ? 0 : INTR_ERROR_CODE);
 	v->event_error = (u32)error;
+	if (protected && FAULTS >> vector & 1)		/* what a fault pushes has RF set (SDM 18.3.1.1): injection leaves that to us */
+		vmcs_write(GUEST_RFLAGS, vmcs_read(GUEST_RFLAGS) | RFLAGS_RF);
 	return INJECT;
 }
 
@@ -84,6 +90,7 @@ static __attribute__((noinline)) void act(struct vcpu *v, enum verdict verdict)
 		machine_reset();
 	}
 	vmcs_write(ENTRY_INTR_INFO, v->event_info);
+	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);	/* HLT state takes few events (SDM 27.3.1.5) */
 	if (v->event_info & INTR_ERROR_CODE)
 		vmcs_write(ENTRY_ERROR_CODE, v->event_error);
 }
@@ -104,14 +111,14 @@ static NORETURN void unknown_exit(u32 reason)
 void vm_exit(struct vcpu *v)
 {
 	v->exit_tsc = rdtsc_low();
-	u32 reason = vmcs_read32(EXIT_REASON);
+	u32 told = vmcs_read32(EXIT_REASON), reason = (u16)told;	/* above: modifiers, as for an exit from an enclave */
 	struct exit_record *record = ring_next(v);
 	enum verdict verdict;
 
 	record->reason = reason;
 	record->rip = v->rip = vmcs_read(GUEST_RIP);
 	if (reason >= EXIT_REASONS || !l1_exits[reason].handle)
-		unknown_exit(reason);
+		unknown_exit(told);
 	v->exits[reason]++;
 	verdict = l1_exits[reason].handle(v);
 	if (verdict == ADVANCE)

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Kicks with a reason. */
 #include "machine/lock.h"
+#include "machine/log.h"
 #include "memory/ept01.h"
 #include "start/cpus.h"
 #include "vmx/flush.h"
 #include "vmx/nmi.h"
+
+#define KICK_PATIENCE	(1u << 21)	/* PAUSEs before a kick counts as lost: tens of milliseconds, longer than an SMI */
 
 static struct lock kick_lock;		/* one kick at a time: a second NMI would pass for the guest's */
 static struct lock quiesce_lock;
@@ -28,9 +31,11 @@ static void kick_others(enum work work)
 	for (u32 i = 0; i < cpus_served(); i++) {
 		struct vcpu *v = cpus_get(i);
 
-		while (v != self && __atomic_load_n(&v->kicked, __ATOMIC_SEQ_CST) &&
-		       !__atomic_load_n(&v->waits_for_sipi, __ATOMIC_SEQ_CST))
+		for (u32 turn = 1; v != self && !nmi_kick_arrived(v); turn++) {
+			if (turn % KICK_PATIENCE == 0)
+				nmi_kick_others();
 			cpu_pause();
+		}
 	}
 	lock_drop(&kick_lock);
 }
@@ -38,8 +43,8 @@ static void kick_others(enum work work)
 void flush_local(struct vcpu *v)
 {
 	work_clear(v, WORK_FLUSH_EPT);
-	if (!vmx_invept(INVEPT_SINGLE, ept_pointer(&ept01)))
-		(void)vmx_invept(INVEPT_ALL, 0);
+	if (!vmx_invept(INVEPT_SINGLE, ept_pointer(&ept01)) && !vmx_invept(INVEPT_ALL, 0))
+		panic("CPU %u: no type of INVEPT works", v->index);
 }
 
 void flush_all(void *unused)

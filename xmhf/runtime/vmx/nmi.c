@@ -4,6 +4,7 @@
 #include "machine/lapic.h"
 #include "machine/panic.h"
 #include "machine/trap.h"
+#include "start/cpus.h"
 #include "vmx/exit.h"
 #include "vmx/nmi.h"
 
@@ -65,6 +66,22 @@ enum verdict nmi_exit(struct vcpu *v)
 	take(v);
 	nmi_unblock();
 	return RESUME;
+}
+
+bool nmi_kick_arrived(const struct vcpu *v)
+{
+	return !__atomic_load_n(&v->kicked, __ATOMIC_SEQ_CST) || __atomic_load_n(&v->waits_for_sipi, __ATOMIC_SEQ_CST);
+}
+
+void nmi_kick_others(void)
+{
+	for (u32 i = 0; i < cpus_served(); i++) {
+		struct vcpu *v = cpus_get(i);
+
+		if (v != this_cpu() && !__atomic_load_n(&v->waits_for_sipi, __ATOMIC_SEQ_CST))
+			__atomic_store_n(&v->kicked, true, __ATOMIC_SEQ_CST);
+	}
+	lapic_send(0, ICR_NMI | ICR_ALL_BUT_SELF);
 }
 
 void nmi_kick(struct vcpu *v)

@@ -23,4 +23,10 @@ enum verdict nmi_window(struct vcpu *v);
 /* Makes @v leave guest mode and look at v->work before it enters again. */
 void nmi_kick(struct vcpu *v);
 
+/* Has @v taken its kick, or is it in no need of one? */
+bool nmi_kick_arrived(const struct vcpu *v);
+
+/* Kicks all others by shorthand: the guest may have given a CPU's APIC an id that we don't know. */
+void nmi_kick_others(void);
+
 #endif
