@@ -42,6 +42,7 @@ static void start(u64 hardware)
 	cpu_reset();
 	cpu.takes = takes;
 	cpu_add_msr(MSR_APIC_BASE, hardware);
+	machine.handoff.map.count = 0;
 	machine.handoff.base = OURS;
 	machine.handoff.size = SIZE;
 	machine.host_top = TOP;
@@ -99,6 +100,18 @@ PROMISE(the_apic_may_not_lie_where_we_have_mapped_nothing)
 	refuses((1ull << 51) | ON);
 	refuses(TOP);
 	assert_true(writes((TOP - PAGE_SIZE) | ON));
+}
+
+PROMISE(the_apic_may_not_lie_over_ram)
+{
+	start(AT | ON);
+	machine.handoff.map.count = 1;
+	machine.handoff.map.entry[0] = (struct e820_entry){ 0x100000, 0x100000, E820_RAM, 1 };
+	refuses(0x100000 | ON);
+	refuses(0x1ff000 | ON);
+	refuses(0x1ff000);
+	assert_true(writes(0x200000 | ON));
+	assert_true(writes(0x0ff000 | ON));
 }
 
 PROMISE(what_the_hardware_refuses_is_refused)
@@ -184,7 +197,8 @@ PROMISE(a_failed_enabling_leaves_the_apic_enabled_for_us_and_off_for_the_guest)
 }
 
 RUN(T(an_enabled_apic_is_the_hardwares), T(the_apic_may_not_lie_over_us),
-    T(the_apic_may_not_lie_where_we_have_mapped_nothing), T(what_the_hardware_refuses_is_refused),
+    T(the_apic_may_not_lie_where_we_have_mapped_nothing), T(the_apic_may_not_lie_over_ram),
+    T(what_the_hardware_refuses_is_refused),
     T(x2apic_without_enable_is_refused_in_every_mode), T(a_disabled_apic_stays_enabled_for_us_as_a_wire_for_the_pins),
     T(a_disabled_apic_can_be_moved), T(an_apic_comes_back_reset_and_in_xapic_mode),
     T(x2apic_mode_is_two_steps_from_a_disabled_apic),

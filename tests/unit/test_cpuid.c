@@ -24,17 +24,8 @@ static void hypapp_answers(u32 leaf, u32 subleaf, struct xmhf_cpuid *answer)
 
 const struct xmhf_hypapp xmhf_hypapp = { .cpuid_first = HYPAPP_FIRST, .cpuid_last = HYPAPP_LAST, .cpuid = hypapp_answers };
 
-static const u32 regs_of[] = { EAX, EBX, ECX, EDX };
-
-static void hardware_answers(u32 eax, u32 ebx, u32 ecx, u32 edx)
-{
-	fake_cpuid_eax = eax;
-	fake_cpuid_ebx = ebx;
-	fake_cpuid_ecx = ecx;
-	fake_cpuid_edx = edx;
-}
-
-static void start_with_leaves(u32 leaves, u32 secondary)
+/* @leaves: the highest basic leaf of the CPU. */
+static void start_with(u32 leaves, u32 secondary)
 {
 	cpu_reset();
 	memset(first_rule, 0, sizeof(first_rule));
@@ -43,11 +34,19 @@ static void start_with_leaves(u32 leaves, u32 secondary)
 	vmcs_write(GUEST_CR4, 0);
 	vmcs_write(GUEST_EFER, 0);
 	vmcs_write(GUEST_CS_AR, 0);
-	hardware_answers(leaves, 0, 0, 0);
+	fake_cpuid_eax = leaves;
 	cpuid_policy_init();
 }
 
-static void start(u32 secondary) { start_with_leaves(ALL, secondary); }
+static void start(u32 secondary) { start_with(0x20, secondary); }
+
+static void hardware_answers(u32 eax, u32 ebx, u32 ecx, u32 edx)
+{
+	fake_cpuid_eax = eax;
+	fake_cpuid_ebx = ebx;
+	fake_cpuid_ecx = ecx;
+	fake_cpuid_edx = edx;
+}
 
 static void ask(u32 leaf, u32 subleaf)
 {
@@ -58,10 +57,10 @@ static void ask(u32 leaf, u32 subleaf)
 	assert_int_equal(guest_cpuid(&cpu.vcpu), ADVANCE);
 	assert_int_equal(fake_cpuid_leaf, leaf);
 	assert_int_equal(fake_cpuid_subleaf, subleaf);
-	for (u32 i = 4; i < NR_GPRS; i++)
-		assert_true(cpu.vcpu.regs.r[i] == 0x5555555500000000u + i);
-	for (u32 i = 0; i < ARRAY_SIZE(regs_of); i++)
+	for (u32 i = EAX; i <= EBX; i++)	/* upper halves are cleared */
 		assert_true(cpu.vcpu.regs.r[i] <= ALL);
+	for (u32 i = EBX + 1; i < NR_GPRS; i++)
+		assert_true(cpu.vcpu.regs.r[i] == 0x5555555500000000u + i);
 }
 
 /* The bits of @reg that the guest sees when the hardware has them all. */
@@ -113,6 +112,11 @@ PROMISE(what_the_guest_cannot_have_is_hidden_always_and_nothing_beside_it)
 		{ 7, 1,		 ECX, 0 },
 		{ 7, 1,		 EDX, 0 },
 		{ 0xd, 1,	 EAX, 0 },
+		{ 0xd, 1,	 ECX, BIT(8) },			/* Intel PT's state */
+		{ 0xd, 8,	 EAX, ALL },
+		{ 0xd, 8,	 EBX, ALL },
+		{ 0xd, 8,	 ECX, ALL },
+		{ 0xd, 8,	 EDX, ALL },
 		{ 0x14, 0,	 EAX, ALL },
 		{ 0x14, 0,	 EBX, ALL },
 		{ 0x14, 1,	 ECX, ALL },
@@ -205,14 +209,20 @@ PROMISE(a_row_for_one_subleaf_leaves_the_others_alone)
 	assert_int_equal(seen(7, 1, ECX), ALL);
 }
 
-/* Not merely those that share no list with a row. */
-PROMISE(a_leaf_that_the_cpu_lacks_is_answered_as_it_answers)
+PROMISE(a_leaf_that_the_cpu_lacks_answers_as_the_hardware_does)
 {
-	start_with_leaves(6, 0);
-	assert_int_equal(seen(7, 0, EBX), ALL);
-	assert_int_not_equal(seen(1, 0, ECX), ALL);
+	start_with(6, 0);
+	assert_true(is_hardwares(7, 0));
+	assert_true(is_hardwares(0xd, 1));
+	assert_true(is_hardwares(0x14, 0));
+	assert_int_equal(seen(1, 0, ECX) & BIT(5), 0);
+	assert_int_equal(seen(0x80000001, 0, EDX) & BIT(27), 0);
+	start_with(7, 0);
+	assert_false(is_hardwares(7, 0));
+	assert_true(is_hardwares(0xd, 1));
 }
 
+/* Not merely those that share no list with a row. */
 PROMISE(every_other_leaf_is_the_hardwares)
 {
 	static const u32 first[] = { 0, 0x20000000, 0x40000000, 0x46484d00, 0x80000000, 0xc0000000, 0xffffff00 };
@@ -288,7 +298,7 @@ RUN(T(what_the_guest_cannot_have_is_hidden_always_and_nothing_beside_it),
     T(a_feature_under_a_control_is_shown_exactly_when_the_control_is_set),
     T(osxsave_and_ospke_mirror_the_guests_cr4_and_never_ours), T(syscall_is_shown_in_64_bit_code_alone),
     T(the_apic_is_shown_unless_the_guest_disabled_it), T(a_row_for_any_subleaf_holds_for_every_subleaf),
-    T(a_row_for_one_subleaf_leaves_the_others_alone), T(a_leaf_that_the_cpu_lacks_is_answered_as_it_answers),
+    T(a_row_for_one_subleaf_leaves_the_others_alone), T(a_leaf_that_the_cpu_lacks_answers_as_the_hardware_does),
     T(every_other_leaf_is_the_hardwares),
     T(our_leaf_says_depth_1_on_bare_hardware), T(our_leaf_adds_one_to_the_depth_of_a_copy_below),
     T(half_a_signature_below_is_none), T(the_hypapp_answers_its_leaves_and_no_others))

@@ -18,6 +18,7 @@ static void start(void)
 	vmcs_write(GUEST_CR4, 0);
 	vmcs_write(GUEST_EFER, EFER_LMA);
 	vmcs_write(GUEST_CS_AR, AR_LONG);
+	fake_cpuid_eax = 0x20;
 	cpuid_policy_init();
 }
 

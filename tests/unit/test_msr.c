@@ -72,8 +72,8 @@ static const struct range ours[] = {	/* both ways */
 };
 
 static const struct range writes_are_ours[] = {
-	{ MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG }, { MSR_PERF_GLOBAL_CTRL, MSR_PERF_GLOBAL_CTRL },
-	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE }, { MSR_XSS, MSR_XSS },
+	{ MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG }, { MSR_MISC_ENABLE, MSR_MISC_ENABLE },
+	{ MSR_PERF_GLOBAL_CTRL, MSR_PERF_GLOBAL_CTRL }, { MSR_XSS, MSR_XSS },
 };
 
 static bool among(const struct range *r, u32 count, u32 msr)
@@ -184,6 +184,26 @@ PROMISE(a_microcode_update_is_ignored)
 	assert_true(writes(MSR_BIOS_UPDT_TRIG, 0x123000));
 	assert_int_equal(cpu.msr_writes, 0);
 	assert_true(reads(MSR_BIOS_UPDT_TRIG));
+}
+
+PROMISE(execute_disable_cannot_be_switched_off)
+{
+	start();
+	cpu_add_msr(MSR_MISC_ENABLE, 0);
+	assert_true(writes(MSR_MISC_ENABLE, BIT64(34) | BIT(0)));
+	assert_true(reads_as(MSR_MISC_ENABLE, BIT(0)));
+	cpu.takes = refuses_odd;
+	assert_false(writes(MSR_MISC_ENABLE, BIT(0)));
+}
+
+PROMISE(xss_takes_what_the_hardware_takes_but_for_intel_pt)
+{
+	start();
+	assert_false(writes(MSR_XSS, 0));
+	cpu_add_msr(MSR_XSS, 0);
+	assert_true(writes(MSR_XSS, BIT(11)));
+	assert_false(writes(MSR_XSS, BIT(11) | BIT(8)));
+	assert_true(reads_as(MSR_XSS, BIT(11)));
 }
 
 PROMISE(apic_base_is_asked_of_its_own_rules)
@@ -349,24 +369,6 @@ PROMISE(efer_is_the_hardwares_under_the_amd64_hypervisor)
 	assert_true(reads_as(MSR_EFER, EFER_LME | EFER_SCE));
 }
 
-PROMISE(execute_disable_stays_on)
-{
-	start();
-	cpu_add_msr(MSR_MISC_ENABLE, 1);
-	assert_true(writes(MSR_MISC_ENABLE, MISC_ENABLE_XD_OFF | 9));
-	assert_true(reads_as(MSR_MISC_ENABLE, 9));
-}
-
-PROMISE(xsaves_of_intel_pt_faults_and_other_states_are_the_hardwares)
-{
-	start();
-	assert_false(writes(MSR_XSS, 0));
-	cpu_add_msr(MSR_XSS, 0);
-	assert_false(writes(MSR_XSS, XSS_PT));
-	assert_true(writes(MSR_XSS, 0x1800));
-	assert_true(reads_as(MSR_XSS, 0x1800));
-}
-
 static bool exits(u32 msr, bool write)
 {
 	u32 quarter = 2 * write + (msr >= 0xc0000000);
@@ -394,6 +396,7 @@ RUN(T(an_msr_that_is_not_listed_is_the_hardwares),
     T(hidden_msrs_fault_on_read_and_write_though_the_cpu_has_them),
     T(feature_control_reads_locked_with_vmx_off_and_cannot_be_written),
     T(feature_control_faults_on_a_cpu_that_lacks_it), T(a_microcode_update_is_ignored),
+    T(execute_disable_cannot_be_switched_off), T(xss_takes_what_the_hardware_takes_but_for_intel_pt),
     T(apic_base_is_asked_of_its_own_rules), T(mtrrs_are_read_from_our_state_and_never_from_the_hardware),
     T(every_mtrr_that_the_cpu_has_keeps_what_is_written),
     T(a_valid_mtrr_write_retypes_memory_and_leaves_the_hardware_alone),
@@ -404,5 +407,4 @@ RUN(T(an_msr_that_is_not_listed_is_the_hardwares),
     T(the_guests_counters_run_from_the_next_entry_and_not_before),
     T(a_cpu_that_cannot_load_the_counters_on_entry_has_them_in_the_msr),
     T(counters_that_the_hardware_refuses_fault), T(efer_is_the_hardwares_under_the_amd64_hypervisor),
-    T(execute_disable_stays_on), T(xsaves_of_intel_pt_faults_and_other_states_are_the_hardwares),
     T(exactly_the_listed_msrs_exit))
