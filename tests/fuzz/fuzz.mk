@@ -14,6 +14,7 @@ FUZZ_RUNS    ?= 40000
 FUZZ_RUNS_acpi ?= 8000
 FUZZ_RUNS_mptable ?= 10000
 FUZZ_RUNS_e820 ?= 15000
+FUZZ_RUNS_ept02 ?= 700
 FUZZ_RUNS_vmcs12 ?= 8000
 FUZZ_SECONDS ?= 300
 FUZZ_FLAGS   := -std=gnu11 -O1 -g -fno-strict-aliasing -Wall -Wextra -Werror -Wshadow -Wno-unused-function \

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside EPT02: its tables. Each hangs at one slot of one parent, so a table goes with what is below it; which
+ * ones shadow a page of L1's is found by hash. A table that was let go lies in limbo until flush_now has returned.
+ */
+#ifndef NESTED_EPT02_TABLE_H
+#define NESTED_EPT02_TABLE_H
+
+#include "nested/ept02.h"
+
+struct ept02_table {
+	u64 *entries;			/* at @level */
+	const u64 *from12;		/* the table of EPT12 that this shadows; NULL: pieces of a large page */
+	u64 made_of;			/* the entry of EPT12 that led here; pieces: the leaf */
+	gpa1_t source;			/* from12's address */
+	struct ept02_table *root, *parent;
+	struct ept02_table *next, *prev;	/* in the ring of use; in free and limbo next alone */
+	struct ept02_table *bucket_next, **bucket_at;
+	u64 lowest, highest;		/* pages of L1's that the leaves lead to lie between */
+	u64 generation;			/* of a root */
+	u32 users;			/* of a root */
+	u64 round;			/* of ept02_sync, when it was done */
+	u16 slot;			/* in the parent */
+	u16 children;
+	u8 level;			/* 0: not in use */
+	bool accessed_dirty;
+	bool special;			/* leaves may lead to pages that EPT01 redirects */
+	bool exposed;			/* L2 may write to source */
+};
+
+_Static_assert(EPT_ENTRIES * 8 == PAGE_SIZE, "a table is a page");
+
+/* A slot that leads to a table; the others are empty or leaves. */
+static inline bool ept02_is_link(u64 slot) { return slot != 0 && !(slot & EPT_ENTRY_LEAF); }
+
+static inline struct ept02_table *ept02_table_of(const struct ept02 *e, u64 slot)
+{
+	return &e->tables[((slot & EPT_ENTRY_ADDRESS) - (u64)(uptr)e->tables[0].entries) >> PAGE_SHIFT];
+}
+
+/*
+ * An entry of L1's, read once as a whole. With 32 bits that takes two loads: the low half is read again, and when
+ * it is the same the high one belongs to it.
+ */
+static inline u64 ept12_entry_get(const u64 *entry)
+{
+#ifdef __i386__
+	const volatile u32 *half = (const volatile u32 *)entry;
+	u32 low, high;
+
+	do {
+		low = half[0];
+		high = half[1];
+	} while (low != half[0]);
+	return (u64)high << 32 | low;
+#else
+	return *(const volatile u64 *)entry;
+#endif
+}
+
+/* The entry of EPT12 that @t's slot @i shadows. */
+static inline u64 ept02_source(const struct ept02_table *t, u32 i)
+{
+	if (t->from12)
+		return ept12_entry_get(&t->from12[i]);
+	return (t->made_of & ~EPT_ENTRY_LARGE) + i * ept_span(t->level);
+}
+
+/* L1's page, or one of ones. */
+const u64 *ept02_page(const struct ept02 *e, gpa1_t page);
+
+/* Translations of this root were lost: what CPUs hold is out of date. */
+static inline void ept02_lost(struct ept02 *e, struct ept02_table *t) { t->root->generation = ++e->generation; }
+
+/* Writes a slot that may be in use, and isn't a link that goes away. */
+void ept02_slot_write(struct ept02 *e, struct ept02_table *t, u32 i, u64 value);
+
+/* The table that is or comes to be at slot @i, whatever was there before. NULL: no pages. */
+struct ept02_table *ept02_shadow(struct ept02 *e, struct ept02_table *parent, u32 i, u64 entry12);
+struct ept02_table *ept02_pieces(struct ept02 *e, struct ept02_table *parent, u32 i, u64 leaf12);
+struct ept02_table *ept02_root(struct ept02 *e, gpa1_t source, bool accessed_dirty);
+
+/*
+ * Has the entry that @c, a shadow, was made of become @entry12 in a way that @c can stay? New rights for all below
+ * may not meet leaves that are out of date: no CPU would join the two, so @c goes.
+ */
+static inline bool ept02_may_stay(const struct ept02_table *c, u64 entry12)
+{
+	return c->from12 && c->source.at == (entry12 & EPT_ENTRY_ADDRESS) && !(entry12 & ~c->made_of & EPT_ENTRY_RIGHTS);
+}
+
+/* Then it is made of that now. */
+void ept02_relink(struct ept02 *e, struct ept02_table *c, u64 entry12);
+
+/* Takes a table that isn't a root, and all below it, out of the tree. */
+void ept02_unlink(struct ept02 *e, struct ept02_table *t);
+
+/* Empties every slot. */
+void ept02_clear(struct ept02 *e, struct ept02_table *t);
+
+/* @t and all above it were used now. */
+void ept02_touch(struct ept02 *e, struct ept02_table *t);
+
+/* The first table that shadows a page, other than those done in @round (~0: any); NULL: none. */
+struct ept02_table *ept02_find(const struct ept02 *e, gpa1_t source, u64 round);
+
+/* L2 is about to get a translation by which it can write to this tracked page: from now on it counts as changed always. */
+void ept02_expose(struct ept02 *e, gpa1_t source);
+
+/* Drops what leads to [@from, @last]; flushes nothing. */
+void ept02_drop_leaves(struct ept02 *e, u64 from, u64 last);
+
+/* Flushes; tables in limbo become free. */
+void ept02_flush(struct ept02 *e);
+
+/* Fills empty slots of @t near that of f->at, which has just been filled through e->range. */
+void ept02_fill_around(struct ept02 *e, struct ept02_table *t, const struct ept02_fault *f);
+
+/* Makes e->range that of @at; false: EPT01 has nothing there. */
+bool ept02_find_range(struct ept02 *e, gpa1_t at);
+
+/* The leaf at @level for an entry of EPT12 that is one, within @range. 0: none. */
+static inline __attribute__((always_inline)) u64 ept02_leaf(const struct ept02_range *range, u32 level, bool accessed_dirty,
+							    u64 entry12)
+{
+	u64 low = range->low[entry12 & 63];
+
+	if (accessed_dirty && !(entry12 & EPT_ENTRY_ACCESSED))
+		return 0;
+	if (accessed_dirty && !(entry12 & EPT_ENTRY_DIRTY))
+		low &= ~(u64)EPT_W;
+	if (!(low & EPT_ENTRY_RIGHTS))
+		return 0;
+	return ((entry12 & EPT_ENTRY_ADDRESS) - range->from + range->leaf) | low | (entry12 & EPT_ENTRY_IPAT) |
+	       (level > 1 ? EPT_ENTRY_LARGE : 0);
+}
+
+/* May e->range be mapped by leaves of @level? */
+static inline bool ept02_range_has_leaves(const struct ept02 *e, u32 level)
+{
+	static const u64 needs[EPT_LEVELS + 1] = { [2] = EPT_CAP_2M, [3] = EPT_CAP_1G };
+
+	return level <= e->range.level && (e->caps & needs[level]) == needs[level];
+}
+
+/* A leaf, perhaps with W, leads to @to, a page of 4 KiB. */
+static inline void ept02_note_writable(u64 *writable, u32 mask, u64 to)
+{
+	__asm__ volatile("btsl %1, (%0)" : : "r"(writable), "r"((u32)(to >> PAGE_SHIFT) & mask) : "cc", "memory");
+}
+
+/* @t has @leaf now, which leads to the page @to of L1's. */
+void ept02_note_leaf(const struct ept02 *e, struct ept02_table *t, u64 leaf, u64 to);
+
+#endif

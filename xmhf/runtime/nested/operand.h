@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The operand of a VMX instruction that exited: the VM-exit instruction-information field taken apart (SDM vol. 3,
+ * tables 28-12 to 28-14), and the linear address it means, with the segmentation faults of a CPU. Pure: two steps,
+ * so that the caller reads only the one segment that the first step names.
+ */
+#ifndef NESTED_OPERAND_H
+#define NESTED_OPERAND_H
+
+#include "lib/types.h"
+
+enum operand_segment_index { OPERAND_ES, OPERAND_CS, OPERAND_SS, OPERAND_DS, OPERAND_FS, OPERAND_GS };
+
+#define OPERAND_NO_REGISTER	0xffu
+#define OPERAND_RSP		4u
+
+/* What an instruction doesn't have is undefined here as it is in the field: reg1 with memory, reg2 of VMCLEAR, … */
+struct operand {
+	bool in_register;		/* VMREAD and VMWRITE: the operand is reg1, not memory */
+	u8 reg1;
+	u8 reg2;			/* VMREAD, VMWRITE: holds the field's encoding; INVEPT, INVVPID, INVPCID: the type */
+	u8 segment;			/* enum operand_segment_index */
+	u8 address_bits;		/* 16, 32 or 64 */
+	u8 base, index;			/* a register's number or OPERAND_NO_REGISTER */
+	u8 scale;			/* the index is shifted left by it */
+	bool needs_rsp;			/* RSP is one of the registers named */
+};
+
+/* @info is the VM-exit instruction-information field, of any VMX instruction with operands or of INVPCID. */
+struct operand operand_decode(u32 info);
+
+enum operand_mode {
+	OPERAND_UNPROTECTED,		/* real-address and virtual-8086 mode: limits alone */
+	OPERAND_PROTECTED,		/* and compatibility mode */
+	OPERAND_64BIT,
+};
+
+struct operand_cpu {
+	enum operand_mode mode;
+	u64 cr4;			/* as the guest has it; looked at for LA57, in 64-bit mode */
+	u64 base;			/* of the operand's segment; in 64-bit mode looked at for FS and GS alone */
+	u32 limit;			/* in bytes; this and rights aren't looked at in 64-bit mode */
+	u32 rights;			/* format of the VMCS, SDM table 25-2 */
+	const uptr *gpr;		/* by number; RSP must be among them if the operand needs it */
+};
+
+struct operand_access {
+	u64 displacement;		/* the exit qualification; RIP-relative ones are absolute by then (SDM 28.2.1) */
+	u32 bytes;			/* 1 to 16 */
+	bool write;
+};
+
+/* What keeps the CPU from using the address; the value is the vector, the error code is 0. */
+enum operand_fault { OPERAND_OK = 0, OPERAND_STACK_FAULT = 12, OPERAND_PROTECTION_FAULT = 13 };
+
+/*
+ * The linear address of a memory operand. #AC can't happen: these instructions are for CPL 0, and that was
+ * the caller's to check before.
+ */
+MUST_CHECK enum operand_fault operand_address(const struct operand *operand, const struct operand_cpu *cpu,
+					      struct operand_access access, u64 *linear);
+
+#endif
