@@ -6,13 +6,14 @@
 #	 * Links: xmhf/lib/e820.c xmhf/runtime/memory/ept.c
 # and is then found, built and run by `make check-unit` (by `make check-unit-NAME` alone). Includes are written
 # as in the hypervisor ("lib/e820.h", "memory/ept.h"); "unit.h" brings cmocka with what it needs.
+# The headers of tests/unit/mock/ come first: by them privileged instructions reach the CPU of "fake_cpu.h" instead.
 
 UNIT_SRC   := $(SRC)/tests/unit
 UNIT_OUT   := $(BUILD)/unit
 UNIT_CC    ?= gcc
 UNIT_SAN   := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 UNIT_FLAGS := -std=gnu11 -O1 -g -fno-strict-aliasing -Wall -Wextra -Werror -Wshadow -Wno-unused-parameter $(UNIT_SAN) \
-	      -I$(SRC)/xmhf -I$(SRC)/xmhf/runtime -I$(SRC)/xmhf/include -I$(UNIT_SRC) -DUNIT_TEST
+	      -I$(UNIT_SRC)/mock -I$(SRC)/xmhf -I$(SRC)/xmhf/runtime -I$(SRC)/xmhf/include -I$(UNIT_SRC) -DUNIT_TEST
 UNIT_NAMES := $(patsubst $(UNIT_SRC)/test_%.c,%,$(wildcard $(UNIT_SRC)/test_*.c))
 unit_links  = $(addprefix $(UNIT_OUT)/,$(patsubst %.c,%.o,$(shell sed -n 's/^ \* Links: *//p' $(1))))
 

@@ -21,9 +21,11 @@
 #define LEAF7_EBX_PT		BIT(25)
 #define LEAF7_ECX_WAITPKG	BIT(5)
 #define LEAF7_ECX_OSPKE		BIT(4)
+#define LEAF7_ECX_RDPID		BIT(22)
 #define LEAF7_ECX_ENQCMD	BIT(29)
 #define LEAF7_EDX_PCONFIG	BIT(18)
 #define LEAF7_1_EAX_FRED	BIT(17)
+#define LEAF7_1_EAX_MSRLIST	BIT(27)
 #define LEAFD_1_EAX_XSAVES	BIT(3)
 #define LEAFD_PT		8		/* subleaf of Intel PT's state, and its bit in subleaf 1 */
 #define LEAF80000001_EDX_LM	BIT(29)
@@ -61,10 +63,11 @@ static const struct cpuid_mask masks[] = {
 	{ 7, 0,			   EBX, LEAF7_EBX_INVPCID,			WITH_CONTROL, SECONDARY_INVPCID },
 	{ 7, 0,			   EBX, LEAF7_EBX_PT,				NEVER, 0 },
 	{ 7, 0,			   ECX, LEAF7_ECX_WAITPKG,			WITH_CONTROL, SECONDARY_USER_WAIT },
+	{ 7, 0,			   ECX, LEAF7_ECX_RDPID,			WITH_CONTROL, SECONDARY_RDTSCP },
 	{ 7, 0,			   ECX, LEAF7_ECX_ENQCMD,			NEVER, 0 },
 	{ 7, 0,			   ECX, LEAF7_ECX_OSPKE,			AS_IN_CR4, CR4_PKE },
 	{ 7, 0,			   EDX, LEAF7_EDX_PCONFIG,			NEVER, 0 },
-	{ 7, 1,			   EAX, LEAF7_1_EAX_FRED,			NEVER, 0 },
+	{ 7, 1,			   EAX, LEAF7_1_EAX_FRED | LEAF7_1_EAX_MSRLIST,	NEVER, 0 },
 	{ 0xd, 1,		   EAX, LEAFD_1_EAX_XSAVES,			WITH_CONTROL, SECONDARY_XSAVES },
 	{ 0xd, 1,		   ECX, BIT(LEAFD_PT),				NEVER, 0 },
 	{ 0xd, LEAFD_PT,	   EAX, ~0u,					NEVER, 0 },

@@ -30,7 +30,7 @@ void io_policy_init(void)
 
 void io_give_to_hypapp(u16 first, u32 count, bool wanted)
 {
-	for (u32 port = first; port < first + count && port < PORTS; port++) {
+	for (u32 port = first; port - first < count && port < PORTS; port++) {
 		u8 bit = (u8)BIT(port & 7);
 
 		hypapps[port / 8] = (u8)(wanted ? hypapps[port / 8] | bit : hypapps[port / 8] & ~bit);

@@ -79,8 +79,10 @@ static bool write_perf_global_ctrl(u32 msr, u64 value)
 {
 	if (!wrmsr_safe(msr, value))
 		return false;
-	if (vmx_caps.entry & ENTRY_LOAD_PERF)
+	if (vmx_caps.entry & ENTRY_LOAD_PERF) {
+		wrmsr(msr, 0);		/* the value was tried; the VM entry loads it */
 		vmcs_write(GUEST_PERF_GLOBAL_CTRL, value);
+	}
 	return true;
 }
 
@@ -124,7 +126,8 @@ static const struct msr_rule rules[] = {
 	{ MSR_VMX_BASIC, MSR_VMX_LAST - MSR_VMX_BASIC + 1, read_faults, write_faults },
 	{ MSR_PERF_GLOBAL_CTRL,	 1, NULL,		  write_perf_global_ctrl },
 	{ MSR_FRED_RSP0, MSR_FRED_LAST - MSR_FRED_RSP0 + 1, read_faults, write_faults },	/* hidden too */
-	{ MSR_RTIT_CTL,	 MSR_RTIT_LAST - MSR_RTIT_CTL + 1, read_faults, write_faults },	/* Intel PT is hidden */
+	{ MSR_RTIT_OUTPUT_BASE,	 2, read_faults,	  write_faults },	/* Intel PT is hidden */
+	{ MSR_RTIT_CTL,	 MSR_RTIT_LAST - MSR_RTIT_CTL + 1, read_faults, write_faults },	/* Intel PT again */
 	{ MSR_XSS,		 1, NULL,		  write_xss },
 };
 

@@ -29,7 +29,7 @@ void policy_intercept_msr(u32 msr, bool read, bool write)
 
 void policy_intercept_ports(u16 first, u32 count, bool wanted)
 {
-	for (u32 port = first; port < first + count && port <= 0xffff; port++) {
+	for (u32 port = first; port - first < count && port <= 0xffff; port++) {
 		if (wanted)
 			policy_io_bitmap[port / 8] |= (u8)BIT(port & 7);
 		else

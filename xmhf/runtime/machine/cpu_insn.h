@@ -86,6 +86,7 @@
 #define MSR_FRED_RSP0			0x1cc
 #define MSR_FRED_LAST			0x1d4
 #define MSR_PERF_GLOBAL_CTRL		0x38f
+#define MSR_RTIT_OUTPUT_BASE		0x560	/* and 0x561, MASK_PTRS */
 #define MSR_RTIT_CTL			0x570
 #define MSR_RTIT_LAST			0x58f
 #define MSR_X2APIC_FIRST		0x800

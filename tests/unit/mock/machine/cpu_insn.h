@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The real header; RDMSR, WRMSR and the instruction CPUID are fake_cpu.h's. */
+#ifndef MOCK_CPU_INSN_H
+#define MOCK_CPU_INSN_H
+
+#define rdmsr hardware_rdmsr
+#define wrmsr hardware_wrmsr
+#include_next "machine/cpu_insn.h"
+#undef rdmsr
+#undef wrmsr
+
+u64 rdmsr(u32 msr);
+void wrmsr(u32 msr, u64 value);
+
+/* For the assembler a macro goes before an instruction of the same name: sources with CPUID in them stay as they are. */
+__asm__(".macro cpuid\n"
+	"	mov %eax, fake_cpuid_leaf(%rip)\n"
+	"	mov %ecx, fake_cpuid_subleaf(%rip)\n"
+	"	mov fake_cpuid_eax(%rip), %eax\n"
+	"	mov fake_cpuid_ebx(%rip), %ebx\n"
+	"	mov fake_cpuid_ecx(%rip), %ecx\n"
+	"	mov fake_cpuid_edx(%rip), %edx\n"
+	".endm");
+
+#endif

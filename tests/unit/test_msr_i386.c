@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * MSRs as the i386 hypervisor has them: IA32_EFER is that of a CPU without long mode.
+ * Links: xmhf/runtime/guest/policy.c xmhf/lib/mtrr.c
+ */
+#include "unit.h"
+#include "i386.h"
+
+#include "fake_cpu.h"
+#include "guest/msr.c"
+
+#define BIT_OF_EFER	(MSR_EFER & 0x1fff)
+
+struct machine machine;
+const struct xmhf_hypapp xmhf_hypapp;
+
+enum verdict hypapp_verdict(const struct vcpu *v, enum xmhf_result result) { return INJECT; }
+void ept01_retype(void) { }
+bool apic_base_read(u32 msr, u64 *value) { return false; }
+bool apic_base_write(u32 msr, u64 value) { return false; }
+void cpuid_policy_init(void) { }
+void io_policy_init(void) { }
+
+static void start(u32 features)
+{
+	cpu_reset();
+	fake_cpuid_edx = features;
+	cpu_add_msr(MSR_EFER, 0);
+}
+
+static bool writes(u64 value)
+{
+	cpu.vcpu.regs.rcx = MSR_EFER;
+	cpu.vcpu.regs.rax = (u32)value;
+	cpu.vcpu.regs.rdx = (u32)(value >> 32);
+	return cpu_advances(guest_wrmsr(&cpu.vcpu));
+}
+
+PROMISE(efer_takes_the_bits_that_cpuid_shows_and_keeps_them_for_the_guest)
+{
+	start(LEAF80000001_EDX_LM | LEAF80000001_EDX_NX);
+	assert_true(writes(EFER_SCE | EFER_NXE));
+	assert_int_equal(fake_cpuid_leaf, 0x80000001);
+	assert_true(vmcs_read(GUEST_EFER) == (EFER_SCE | EFER_NXE));
+	assert_true(*cpu_msr(MSR_EFER) == 0);
+	start(LEAF80000001_EDX_NX);
+	assert_true(writes(EFER_NXE));
+	assert_false(writes(EFER_SCE));
+	start(LEAF80000001_EDX_LM);
+	assert_true(writes(EFER_SCE));
+	assert_false(writes(EFER_NXE));
+	start(0);
+	assert_true(writes(0));
+	assert_false(writes(EFER_NXE));
+}
+
+PROMISE(efer_takes_no_other_bit_and_no_long_mode)
+{
+	start(LEAF80000001_EDX_LM | LEAF80000001_EDX_NX);
+	for (u32 bit = 0; bit < 64; bit++)
+		assert_int_equal(writes(BIT64(bit)), (BIT64(bit) & (EFER_SCE | EFER_NXE)) != 0);
+}
+
+PROMISE(only_writes_of_efer_exit)
+{
+	start(0);
+	msr_policy_init();
+	assert_false(policy_msr_bitmap[1024 + BIT_OF_EFER / 8] & BIT(BIT_OF_EFER & 7));
+	for (u32 msr = 0; msr < 0x2000; msr++)
+		assert_int_equal((policy_msr_bitmap[3072 + msr / 8] >> (msr & 7)) & 1, msr == BIT_OF_EFER);
+}
+
+PROMISE(without_a_hypapps_rule_an_mtrr_is_written)
+{
+	start(0);
+	machine.mtrr.cap = 1;
+	machine.maxphyaddr = 36;
+	cpu.vcpu.regs.rcx = MSR_MTRR_PHYSBASE0;
+	cpu.vcpu.regs.rax = MEMTYPE_WB;
+	assert_true(cpu_advances(guest_wrmsr(&cpu.vcpu)));
+	assert_true(machine.mtrr.variable[0].base == MEMTYPE_WB);
+}
+
+RUN(T(efer_takes_the_bits_that_cpuid_shows_and_keeps_them_for_the_guest),
+    T(efer_takes_no_other_bit_and_no_long_mode), T(only_writes_of_efer_exit),
+    T(without_a_hypapps_rule_an_mtrr_is_written))
