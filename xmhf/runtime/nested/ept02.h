@@ -24,7 +24,7 @@ struct ept02_ops {
 	 * page has a 4 KiB leaf of its own, with the rights it had before.
 	 */
 	bool (*lookup)(void *ctx, gpa1_t at, struct ept_leaf *leaf);
-	/* L1's page at @page, to be read, for as long as ept02_drop isn't told of it; NULL: no memory of L1's, it reads as ones. */
+	/* L1's page at @page, to be read as long as ept02_drop isn't told of it. NULL: no memory of L1's, it reads as ones. */
 	const u64 *(*page)(void *ctx, gpa1_t page);
 	/* As in struct ept12_memory. It need not be noticed by the tracker: what A and D allow is only taken after. */
 	bool (*cmpxchg)(void *ctx, gpa1_t at, u64 old, u64 new);
