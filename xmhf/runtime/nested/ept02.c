@@ -115,21 +115,18 @@ static bool is_watched(const struct ept02 *e, gpa1_t page)
 	return t && !t->exposed;
 }
 
-bool ept02_find_range(struct ept02 *e, gpa1_t at)
+bool ept02_look_up_range(struct ept02 *e, gpa1_t at)
 {
 	struct ept_leaf leaf;
 	bool watched;
 
-	if (at.at - e->range.from < e->range.size)
-		return true;
 	e->range.size = 0;
 	if (!e->ops->lookup(e->ctx, at, &leaf))
 		return false;
 	watched = leaf.size == PAGE_SIZE && is_watched(e, leaf.from) && (leaf.rights & EPT_W);
 	e->range = (struct ept02_range){
 		.from = leaf.from.at, .size = leaf.size, .level = leaf.level,
-		.leaf = (leaf.hpa.at - (at.at - leaf.from.at)) | EPT_ENTRY_LEAF | EPT_ENTRY_MARKS |
-			(leaf.special ? EPT_ENTRY_SPECIAL : 0),
+		.add = leaf.hpa.at - at.at + (EPT_ENTRY_LEAF | EPT_ENTRY_MARKS | (leaf.special ? EPT_ENTRY_SPECIAL : 0)),
 		.low = e->low[(u32)leaf.type << EPT_ENTRY_TYPE_SHIFT | (leaf.rights & ~(u32)(watched ? EPT_W : 0))], .watched = watched,
 	};
 	return true;
@@ -137,7 +134,10 @@ bool ept02_find_range(struct ept02 *e, gpa1_t at)
 
 /* ---- violations ---- */
 
-/* What EPT12 allows @f to do by the leaf @entry12 in the table that *@where shadows, as far as EPT01 lets it; *@where is where it is then. */
+/*
+ * What EPT12 allows @f to do by the leaf @entry12 in the table that *@where shadows, as far as EPT01 lets it. *@where
+ * becomes the table that has it.
+ */
 static enum ept02_answer install(struct ept02 *e, struct ept02_table **where, u64 entry12, struct ept02_fault *f)
 {
 	struct ept02_table *t = *where;
@@ -166,7 +166,7 @@ static enum ept02_answer install(struct ept02 *e, struct ept02_table **where, u6
 	ept02_slot_write(e, t, i, leaf);
 	if (leaf)
 		ept02_note_leaf(e, t, leaf, entry12 & EPT_ENTRY_ADDRESS);
-	ept02_touch(e, t);
+	ept02_touch(e, t, f->at);
 	*where = t;
 	return f->want & ~leaf ? EPT02_PROTECTED : EPT02_RESUME;
 }
@@ -200,6 +200,21 @@ static struct ept02_table *descend(const struct ept02 *e, struct ept02_table *t,
 		*rights &= (u32)child->made_of;
 		t = child;
 	}
+}
+
+/* The table that was used last, if it translates @at and all above it still stands in EPT12; else NULL. */
+static struct ept02_table *recent_table(const struct ept02 *e, const struct ept02_table *root, gpa2_t at, u32 *rights)
+{
+	struct ept02_table *recent = e->recent;
+
+	if (!recent || recent->root != root || !recent->from12 || e->recent_region != ept02_region(at, recent->level))
+		return NULL;
+	for (const struct ept02_table *t = recent; t->parent; t = t->parent) {
+		if (t->made_of != ept12_entry_get(&t->parent->from12[t->slot]))
+			return NULL;
+		*rights &= (u32)t->made_of;
+	}
+	return recent;
 }
 
 static enum ept02_answer answer_of(enum ept12_status status)
@@ -253,7 +268,9 @@ enum ept02_answer ept02_fault(struct ept02 *e, struct ept02_table *root, struct 
 
 	if (f->at.at >> EPT_GPA_BITS)
 		return fault_by_walk(e, &ept12, root, f);
-	t = descend(e, root, f->at, &rights);
+	t = recent_table(e, root, f->at, &rights);
+	if (!t || ept02_is_link(t->entries[ept_index(f->at.at, t->level)]))
+		t = descend(e, root, f->at, &rights);
 	i = ept_index(f->at.at, t->level);
 	entry12 = ept12_entry_get(&t->from12[i]);
 	if (ept12_classify(e->rules, entry12, t->level) != EPT12_LEAF || (f->want & ~(rights & (u32)entry12)))

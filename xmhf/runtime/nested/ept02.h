@@ -24,7 +24,7 @@ struct ept02_ops {
 	 * page has a 4 KiB leaf of its own, with the rights it had before.
 	 */
 	bool (*lookup)(void *ctx, gpa1_t at, struct ept_leaf *leaf);
-	/* L1's page at @page, to be read, for as long as ept02_drop isn't told of it; NULL: no memory of L1's, it reads as ones. */
+	/* L1's page at @page, to be read as long as ept02_drop isn't told of it. NULL: no memory of L1's, it reads as ones. */
 	const u64 *(*page)(void *ctx, gpa1_t page);
 	/* As in struct ept12_memory. It need not be noticed by the tracker: what A and D allow is only taken after. */
 	bool (*cmpxchg)(void *ctx, gpa1_t at, u64 old, u64 new);
@@ -48,7 +48,7 @@ struct ept02_table;
 /* Where EPT01 leads, for as far as one leaf of it goes. */
 struct ept02_range {
 	u64 from, size;			/* L1-physical; size 0: none is known */
-	u64 leaf;			/* the EPT02 leaf at @from but for what EPT12 says */
+	u64 add;			/* to an address in EPT12: the EPT02 leaf, but for what else EPT12 says */
 	const u8 *low;			/* bits 5:0 of a leaf in EPT12 to those of the one in EPT02; 0: none */
 	u32 level;
 	bool watched;			/* a tracked page: no W, unless L2 insists */
@@ -70,6 +70,7 @@ struct ept02 {
 	u32 bucket_shift;
 	struct ept02_table *ring;	/* of use: ->next the latest, ->prev the oldest; tables[count] */
 	struct ept02_table *recent;	/* whose path was touched last */
+	u64 recent_region;		/* which address of L2's that was, by what @recent spans */
 	struct ept02_table *free, *limbo;	/* zeroed ones; those that a CPU may still walk */
 	u32 exposed;			/* tables of which L2 can write what they shadow: never known to be unchanged */
 	u64 *writable;			/* a bit a page of L1's (modulo their number): a leaf with W may lead there */

@@ -82,8 +82,9 @@ static void ring_insert(struct ept02_table *behind, struct ept02_table *t)
 	behind->next = t;
 }
 
-void ept02_touch(struct ept02 *e, struct ept02_table *t)
+void ept02_touch(struct ept02 *e, struct ept02_table *t, gpa2_t at)
 {
+	e->recent_region = ept02_region(at, t->level);
 	if (t == e->recent)
 		return;
 	e->recent = t;

@@ -98,8 +98,11 @@ void ept02_unlink(struct ept02 *e, struct ept02_table *t);
 /* Empties every slot. */
 void ept02_clear(struct ept02 *e, struct ept02_table *t);
 
-/* @t and all above it were used now. */
-void ept02_touch(struct ept02 *e, struct ept02_table *t);
+/* @t and all above it were used now, for @at. */
+void ept02_touch(struct ept02 *e, struct ept02_table *t, gpa2_t at);
+
+/* What of an address of L2's tells which table at @level translates it. */
+static inline u64 ept02_region(gpa2_t at, u32 level) { return at.at >> (PAGE_SHIFT + 9 * level); }
 
 /* The first table that shadows a page, other than those done in @round (~0: any); NULL: none. */
 struct ept02_table *ept02_find(const struct ept02 *e, gpa1_t source, u64 round);
@@ -117,7 +120,11 @@ void ept02_flush(struct ept02 *e);
 void ept02_fill_around(struct ept02 *e, struct ept02_table *t, const struct ept02_fault *f);
 
 /* Makes e->range that of @at; false: EPT01 has nothing there. */
-bool ept02_find_range(struct ept02 *e, gpa1_t at);
+bool ept02_look_up_range(struct ept02 *e, gpa1_t at);
+static inline bool ept02_find_range(struct ept02 *e, gpa1_t at)
+{
+	return at.at - e->range.from < e->range.size || ept02_look_up_range(e, at);
+}
 
 /* The leaf at @level for an entry of EPT12 that is one, within @range. 0: none. */
 static inline __attribute__((always_inline)) u64 ept02_leaf(const struct ept02_range *range, u32 level, bool accessed_dirty,
@@ -131,7 +138,7 @@ static inline __attribute__((always_inline)) u64 ept02_leaf(const struct ept02_r
 		low &= ~(u64)EPT_W;
 	if (!(low & EPT_ENTRY_RIGHTS))
 		return 0;
-	return ((entry12 & EPT_ENTRY_ADDRESS) - range->from + range->leaf) | low | (entry12 & EPT_ENTRY_IPAT) |
+	return ((entry12 & EPT_ENTRY_ADDRESS) + range->add) | low | (entry12 & EPT_ENTRY_IPAT) |
 	       (level > 1 ? EPT_ENTRY_LARGE : 0);
 }
 

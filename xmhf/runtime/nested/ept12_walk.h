@@ -32,9 +32,14 @@ static inline enum ept12_class ept12_classify(const struct ept12_rules *rules, u
 {
 	if (!ept_entry_present(entry))
 		return EPT12_ABSENT;
-	if (level == 1 || (entry & EPT_ENTRY_LARGE))
-		return (rules->good_leaf >> (entry & 63) & 1) && !(entry & rules->reserved_leaf[level]) ? EPT12_LEAF : EPT12_BAD;
-	return (rules->good_rights >> (entry & EPT_ENTRY_RIGHTS) & 1) && !(entry & rules->reserved_table[level]) ? EPT12_TABLE : EPT12_BAD;
+	if (level == 1 || (entry & EPT_ENTRY_LARGE)) {
+		if (entry & rules->reserved_leaf[level])
+			return EPT12_BAD;
+		return rules->good_leaf >> (entry & 63) & 1 ? EPT12_LEAF : EPT12_BAD;
+	}
+	if (entry & rules->reserved_table[level])
+		return EPT12_BAD;
+	return rules->good_rights >> (entry & EPT_ENTRY_RIGHTS) & 1 ? EPT12_TABLE : EPT12_BAD;
 }
 
 struct ept12_memory {
