@@ -32,7 +32,6 @@
 #define LEAF80000001_EDX_RDTSCP	BIT(27)
 #define LEAF80000001_EDX_SYSCALL BIT(11)
 
-#define AR_LONG			BIT(13)		/* CS.L */
 
 /* Register numbers in union gprs. */
 enum cpuid_register { EAX, ECX, EDX, EBX };

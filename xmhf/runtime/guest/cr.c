@@ -16,7 +16,6 @@
 #define QUAL_REG(q)	((q) >> 8 & 15)
 #define TYPE_MOV_TO_CR	0
 
-#define AR_LONG		BIT(13)
 #define AR_TYPE		15
 #define AR_BUSY_TSS16	3
 

@@ -15,7 +15,6 @@
 #define BASIC_STRING_INFO	BIT64(54)	/* IA32_VMX_BASIC: instruction information is there */
 #define INFO_ADDRESS_SIZE(i)	((i) >> 7 & 7)	/* 0: 16 bits, 1: 32, 2: 64 (SDM table 28-13) */
 #define INFO_SEGMENT(i)		((i) >> 15 & 7)
-#define SEGMENT_STEP		2
 #define RFLAGS_DF		BIT(10)
 
 #define AR_CODE			BIT(3)

@@ -13,7 +13,6 @@
 #define CR4_PKS		BIT(24)
 #define MSR_PKRS	0x6e1
 #define RFLAGS_AC	BIT(18)
-#define AR_LONG		BIT(13)
 #define AR_DEFAULT_32	BIT(14)
 
 /* ---- physical, as ourselves ---- */

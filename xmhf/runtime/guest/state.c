@@ -16,7 +16,6 @@
 #define AR_BUSY_TSS	0x8b
 #define DR7_RESET	0x400
 #define DR6_RESET	0xffff0ff0u
-#define SEGMENT_STEP	2		/* between the encodings of one property of ES, CS, … */
 
 void state_copy_boot_sector(void)
 {

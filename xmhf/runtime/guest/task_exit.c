@@ -7,7 +7,6 @@
 #include "lib/string.h"
 #include "machine/cpu_insn.h"
 
-#define SEGMENT_STEP	2		/* between the encodings of one property of ES, CS, … */
 #define SOURCE_IRET	1		/* exit qualification 31:30 */
 #define SOURCE_IDT	3
 

@@ -9,7 +9,6 @@
 #define CR4_CET		BIT(23)
 #define CR3_PAE_TABLE	0xffffffe0u		/* SDM table 5-7: bits 31:5 */
 #define RFLAGS_VALID	0x3f7fd7u
-#define AR_LONG		BIT(13)
 
 static bool is_ia32e(const struct vmcs12 *m) { return m->ENTRY_CTRLS & ENTRY_IA32E; }
 

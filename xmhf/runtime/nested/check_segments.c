@@ -10,7 +10,6 @@
 #define USABLE(s)	(!((s)->ar & AR_UNUSABLE))
 #define AR_CODE_DATA	BIT(4)
 #define AR_PRESENT	BIT(7)
-#define AR_LONG		BIT(13)
 #define AR_DB		BIT(14)
 #define AR_GRANULARITY	BIT(15)
 #define AR_UNUSABLE	BIT(16)

@@ -213,7 +213,11 @@ static inline bool vmx_invvpid(enum invvpid_kind kind, u16 vpid, u64 linear)
 /* VM functions (25.6.14) */
 #define VMFUNC_EPTP_SWITCHING	BIT(0)
 
-#define VMX_MISC_WAIT_FOR_SIPI	BIT(8)
+/* Between the encodings of one property of ES, CS, SS, DS, FS, GS, LDTR and TR (appendix B) */
+#define SEGMENT_STEP		2
+
+/* Access rights (25.4.1) */
+#define AR_LONG			BIT(13)	/* CS.L */
 
 /* Guest interruptibility (25.4.2) */
 #define BLOCKING_STI		BIT(0)
