@@ -7,6 +7,7 @@
 #include "hypapp/hypapp.h"
 #include "machine/cpu_insn.h"
 #include "machine/lapic.h"
+#include "vmx/primary.h"
 #include "vmx/setup.h"
 
 #define WINDOW_CTRLS	(PRIMARY_INTR_WINDOW | PRIMARY_HLT)
@@ -41,10 +42,7 @@ static int highest(const struct vcpu *v)
 
 static void watch_window(struct vcpu *v, bool wanted)
 {
-	u32 ctrls = wanted ? v->primary_ctrls | WINDOW_CTRLS : v->primary_ctrls & ~WINDOW_CTRLS;
-
-	if (ctrls != v->primary_ctrls)
-		vmcs_write(PRIMARY_CTRLS, v->primary_ctrls = ctrls);
+	primary_window(v, WINDOW_CTRLS, wanted);
 }
 
 static bool guest_is_open(void)

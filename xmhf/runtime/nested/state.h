@@ -30,7 +30,14 @@ struct nested_vmcs {
 	void *shadow;			/* NULL: no VMCS shadowing */
 	u8 *msr_bitmap;			/* L1's merged with ours: one page */
 	u8 *io_bitmaps;			/* likewise: two */
-	u32 dirty;			/* groups that L1 wrote since VMCS02 was made of them */
+	u32 dirty;			/* groups that L1 wrote by exits since VMCS02 was made of them */
+	u64 changed;			/* hot fields that L1 wrote through the shadow VMCS: nested/hot.h */
+	bool shadow_is_old;		/* the shadow VMCS hasn't what m has */
+	bool from_long_mode;		/* L1's mode when the checks passed last */
+	bool initialised;		/* VMCS02 has what is the same in all */
+	u32 pin02, primary02;		/* what VMCS02 has */
+	u32 primary_base;		/* without windows of ours */
+	uptr cd_nw;			/* of L2's CR0, where VMCS02 has 0 */
 	u32 behind;			/* groups of which VMCS02 has newer values than m */
 	u32 used;			/* when, by nested->clock */
 	u64 eptp12;			/* L2 runs on now: EPTP, or what VMFUNC made of it */
@@ -48,9 +55,12 @@ struct l2_exit {
 struct nested {
 	bool on;			/* in VMX operation */
 	bool init_pending;		/* an INIT arrived in VMX root operation */
+	bool nmi_blocked;		/* NMIs are, all of L2's time: NMI exiting without virtual NMIs */
+	u32 primary01;			/* what VMCS01 has, while L2 runs */
 	u64 vmxon_at;			/* L1-physical */
 	struct nested_vmcs *current;	/* NULL: none */
 	u32 clock;
+	u64 exits_kept[EXIT_REASONS], exits_reflected[EXIT_REASONS];
 	struct l2_exit exit;		/* with verdict REFLECT */
 	struct nested_vmcs cached[NESTED_CACHED];
 };
@@ -84,7 +94,26 @@ void nested_fetch(struct vcpu *v, struct nested_vmcs *c, u32 groups);
 
 void nested_shadow_in(struct vcpu *v, struct nested_vmcs *c);	/* what L1 wrote there becomes m's, and dirty */
 void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c);	/* all of m's hot fields */
-void nested_shadow_put(struct vcpu *v, struct nested_vmcs *c, enum vmcs_field field, u64 value);	/* one of them, m too */
+void nested_shadow_error(struct vcpu *v, struct nested_vmcs *c, u32 error);	/* VM-instruction error, in m too */
+
+/* ---- leave.c ---- */
+
+/* From L2 to L1 as nested->exit says; VMCS02 is current before, VMCS01 after. */
+void nested_leave(struct vcpu *v);
+
+/* VMCS01 is current again, its windows as they were asked for; nothing else. */
+void nested_back_to_l1(struct vcpu *v);
+
+/* ---- msr_area.c: the MSR areas of VMCS12 (SDM 27.4, 28.4, 28.6), for what is current ---- */
+
+/* The number of the entry that failed, from 1; 0: none did. */
+u32 msr_area_load(struct vcpu *v, u64 at, u32 count);
+u32 msr_area_store(struct vcpu *v, u64 at, u32 count);
+
+/* ---- events.c ---- */
+
+/* What waits for L1, before L2 runs: an exit may come of it. */
+void nested_offer_events(struct vcpu *v);
 
 /* ---- outcome.c: how VMX instructions end (SDM 31.2) ---- */
 
@@ -97,12 +126,18 @@ enum vmfail {
 
 enum verdict nested_succeed(void);				/* clears the arithmetic flags; ADVANCE */
 enum verdict nested_fail(struct vcpu *v, enum vmfail error);	/* VMfailValid, or VMfailInvalid without a current VMCS */
+enum verdict nested_fail_invalid(void);
 
 /*
  * What every VMX instruction but VMXON faults for: #UD outside VMX operation, in real and virtual-8086 mode and in
  * compatibility mode, then #GP(0) for CPL > 0. RESUME: nothing; else the verdict.
  */
 MUST_CHECK enum verdict nested_refuses(struct vcpu *v);
+
+/* ---- vpid.c ---- */
+
+/* The hardware's VPID for L1's; 0 is L2 without VPID, whose translations every transition drops. */
+u16 nested_vpid(struct vcpu *v, u16 vpid12);
 
 /* ---- ept.c: EPT02 and what hardware may do with L1's pages ---- */
 

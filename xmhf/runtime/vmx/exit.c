@@ -140,15 +140,23 @@ void vm_work(struct vcpu *v)
 		interrupts_offer(v);
 }
 
-void vm_resume_refused(struct vcpu *v)
+static void refused(struct vcpu *v, u32 error)
+{
+	if (!nested_entry_refused(v, error))
+		panic("CPU %u: VM entry failed, VM-instruction error %u", v->index, error);
+}
+
+bool vm_resume_refused(struct vcpu *v)
 {
 	u32 error = vmcs_read32(VM_INSTR_ERROR);
 
-	if (error != VMFAIL_NOT_LAUNCHED)
-		panic("CPU %u: VMRESUME failed, VM-instruction error %u", v->index, error);
+	if (error == VMFAIL_NOT_LAUNCHED)
+		return true;
+	refused(v, error);
+	return false;
 }
 
 void vm_entry_refused(struct vcpu *v)
 {
-	panic("CPU %u: VMLAUNCH failed, VM-instruction error %u", v->index, vmcs_read32(VM_INSTR_ERROR));
+	refused(v, vmcs_read32(VM_INSTR_ERROR));
 }

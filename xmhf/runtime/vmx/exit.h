@@ -19,12 +19,14 @@ void exit_advance(struct vcpu *v);
 /* Called by the stubs. */
 void vm_exit(struct vcpu *v);
 void vm_work(struct vcpu *v);
-void vm_resume_refused(struct vcpu *v);
-NORETURN void vm_entry_refused(struct vcpu *v);
+void nested_vm_exit(struct vcpu *v);
+bool vm_resume_refused(struct vcpu *v);		/* should VMLAUNCH be tried? */
+void vm_entry_refused(struct vcpu *v);
 
 /* The stubs themselves. */
 extern const u8 vm_enter_begin[], vm_enter_end[], vm_enter_again[];
 void vm_exit_stub(void);
+void vm_exit_stub_l2(void);
 NORETURN void vm_enter_first(struct vcpu *v);
 
 #endif

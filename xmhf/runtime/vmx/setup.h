@@ -20,6 +20,9 @@ void vmx_print_capabilities(void);
 /* VMXON on this CPU. */
 void vmx_enable(struct vcpu *v);
 
+/* The host state of the current VMCS, whose exits go to @exit_stub. */
+void vmx_write_host_state(struct vcpu *v, void (*exit_stub)(void));
+
 /* Makes VMCS01 current and fills controls and host state. */
 void vmx_setup(struct vcpu *v);
 

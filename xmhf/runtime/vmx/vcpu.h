@@ -63,7 +63,8 @@ struct vcpu {
 	bool in_l2;			/* VMCS02 is current, not VMCS01 */
 	u32 event_info;			/* ENTRY_INTR_INFO of the event to inject, with verdict INJECT */
 	u32 event_error;
-	u32 pin_ctrls, primary_ctrls;	/* as last written */
+	u32 pin_ctrls;			/* of VMCS01, as last written */
+	u32 primary_base, windows, primary_ctrls;	/* of the current VMCS: vmx/primary.h */
 	u32 pending_vectors[8];		/* external interrupts that wait for the guest, a bit each */
 	bool window_asked;		/* the hypapp wants to know when it could take one */
 	void *vmxon_region, *vmcs01;

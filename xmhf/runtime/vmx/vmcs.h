@@ -89,6 +89,9 @@ static inline bool vmcs_load(u64 region)
 	return ok;
 }
 
+/* VMPTRLD of a region of ours: it can't fail but by a bug. */
+void vmcs_use(void *region);
+
 enum invept_kind { INVEPT_SINGLE = 1, INVEPT_ALL = 2 };
 
 static inline bool vmx_invept(enum invept_kind kind, u64 eptp)
