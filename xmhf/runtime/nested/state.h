@@ -16,6 +16,7 @@
 
 #define NESTED_CACHED	4u		/* VMCS12s a CPU */
 #define NO_VMCS		(~0ull)
+#define NESTED_VPIDS	16u		/* of the CPU's, for VPID12s */
 
 #define GROUP_BIT(group)	BIT(group)
 #define GROUPS_ALL		0x1fu
@@ -51,6 +52,7 @@ struct nested {
 	u64 vmxon_at;			/* L1-physical */
 	struct nested_vmcs *current;	/* NULL: none */
 	u32 clock;
+	u16 vpid12[NESTED_VPIDS];	/* vpid.c; 0: nobody's */
 	struct l2_exit exit;		/* with verdict REFLECT */
 	struct nested_vmcs cached[NESTED_CACHED];
 };
@@ -84,7 +86,7 @@ void nested_fetch(struct vcpu *v, struct nested_vmcs *c, u32 groups);
 
 void nested_shadow_in(struct vcpu *v, struct nested_vmcs *c);	/* what L1 wrote there becomes m's, and dirty */
 void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c);	/* all of m's hot fields */
-void nested_shadow_put(struct vcpu *v, struct nested_vmcs *c, enum vmcs_field field, u64 value);	/* one of them, m too */
+void nested_shadow_error(struct vcpu *v, struct nested_vmcs *c, u32 error);	/* VM-instruction error, in m too */
 
 /* ---- outcome.c: how VMX instructions end (SDM 31.2) ---- */
 
@@ -97,12 +99,25 @@ enum vmfail {
 
 enum verdict nested_succeed(void);				/* clears the arithmetic flags; ADVANCE */
 enum verdict nested_fail(struct vcpu *v, enum vmfail error);	/* VMfailValid, or VMfailInvalid without a current VMCS */
+enum verdict nested_fail_invalid(void);
 
 /*
  * What every VMX instruction but VMXON faults for: #UD outside VMX operation, in real and virtual-8086 mode and in
  * compatibility mode, then #GP(0) for CPL > 0. RESUME: nothing; else the verdict.
  */
 MUST_CHECK enum verdict nested_refuses(struct vcpu *v);
+MUST_CHECK enum verdict nested_refuses_mode(struct vcpu *v);	/* of that, what VMXON faults for too: the mode */
+
+/* ---- vpid.c ---- */
+
+/*
+ * The CPU's VPID for L2 with @vpid12, to be asked before every entry: another VPID12 may have got it meanwhile. 0 stands for a
+ * VMCS12 with VPID off; who enters with that invalidates its translations at every entry and exit.
+ */
+u16 nested_vpid(struct vcpu *v, u16 vpid12);
+
+/* L1's INVVPID, checked already. */
+void nested_vpid_invalidate(struct vcpu *v, enum invvpid_kind kind, u16 vpid12, u64 linear);
 
 /* ---- ept.c: EPT02 and what hardware may do with L1's pages ---- */
 
