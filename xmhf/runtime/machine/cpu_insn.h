@@ -22,10 +22,12 @@
 #define CR4_PAE		BIT(5)
 #define CR4_PGE		BIT(7)
 #define CR4_OSFXSR	BIT(9)
+#define CR4_LA57	BIT(12)
 #define CR4_VMXE	BIT(13)
 #define CR4_SMXE	BIT(14)
 #define CR4_PCIDE	BIT(17)
 #define CR4_OSXSAVE	BIT(18)
+#define CR4_SMEP	BIT(20)
 #define CR4_PKE		BIT(22)
 #define CR4_CET		BIT(23)
 #define CR4_FRED	BIT64(32)	/* 64-bit mode only */
@@ -96,6 +98,8 @@
 #define  TME_ENABLED			BIT(1)
 #define  TME_KEY_ID_BITS(value)		((u32)((value) >> 32) & 15)
 #define MSR_EFER			0xc0000080
+#define MSR_FS_BASE			0xc0000100
+#define MSR_GS_BASE			0xc0000101
 
 struct cpuid_regs { u32 eax, ebx, ecx, edx; };
 

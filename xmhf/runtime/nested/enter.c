@@ -8,6 +8,7 @@
 #include "machine/machine.h"
 #include "nested/facts.h"
 #include "nested/vmcs02.h"
+#include "vmx/exit.h"
 #include "vmx/primary.h"
 #include "vmx/setup.h"
 
@@ -78,6 +79,15 @@ static void switch_to_l2(struct vcpu *v, struct nested_vmcs *c)
 		vmcs02_init(v, c);
 }
 
+void nested_ready(struct vcpu *v)
+{
+	struct nested_vmcs *c = v->nested->current;
+	u64 eptp = nested_ept_pointer(v, c);
+
+	if (eptp != c->eptp02)
+		vmcs_write(EPTP, c->eptp02 = eptp);
+}
+
 /* The exit that a failed entry is: with VMCS02 current. */
 static enum verdict fail_entry(struct vcpu *v, enum exit_reason reason, u64 qualification)
 {
@@ -115,10 +125,14 @@ static enum verdict enter(struct vcpu *v, struct nested_vmcs *c)
 		return fail_entry(v, EXIT_BAD_GUEST_STATE, guest.qualification);
 	v->nested->nmi_blocked = nmis_stay_blocked(m);
 	vmcs02_build(v, c, &l1);
-	failed = msr_area_load(v, m->ENTRY_MSR_LOAD_ADDR, m->ENTRY_MSR_LOAD_COUNT);
+	if (!(secondary_controls(m) & SECONDARY_VPID))
+		nested_vpid_transition();
+	failed = msr_area_load(m->ENTRY_MSR_LOAD_ADDR, m->ENTRY_MSR_LOAD_COUNT);
 	if (failed)
 		return fail_entry(v, EXIT_BAD_MSR_LOAD, failed);
 	nested_offer_events(v);
+	if (v->in_l2)
+		nested_ready(v);
 	return RESUME;
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L1's wishes, read from VMCS12 and the bitmaps in its memory. */
+#include <xmhf/hypercall.h>
 #include "guest/memory.h"
 #include "hypapp/hypapp.h"
 #include "machine/cpu_insn.h"
 #include "nested/exit_qualification.h"
 #include "nested/l1_wants.h"
 #include "nested/msr_bitmap.h"
+#include "nested/operand.h"
 #include "nested/state.h"
 #include "vmx/setup.h"
 

@@ -106,11 +106,10 @@ void nested_vm_exit(struct vcpu *v)
 	v->exit_tsc = rdtsc_low();
 	u32 told = vmcs_read32(EXIT_REASON);
 
-	v->rip = vmcs_read(GUEST_RIP);
-	exit_record(v, told | EXIT_RECORD_L2);
+	exit_record(v, (u16)told | EXIT_OF_L2, vmcs_read(GUEST_RIP));
 	act(v, decide(v, told));
 	if (v->in_l2)
-		vmcs_write(EPTP, nested_ept_pointer(v, v->nested->current));
+		nested_ready(v);
 	v->root_ticks += rdtsc_low() - v->exit_tsc;
 	l1tf_before_entry();
 }

@@ -75,20 +75,22 @@ void nested_leave(struct vcpu *v)
 	l2_state_read(c, &l2);
 	if (!failed) {
 		m->launched = 1;
-		stored = msr_area_store(v, m->EXIT_MSR_STORE_ADDR, m->EXIT_MSR_STORE_COUNT);
+		stored = msr_area_store(m->EXIT_MSR_STORE_ADDR, m->EXIT_MSR_STORE_COUNT);
 	}
 	vmcs_write(ENTRY_INTR_INFO, 0);
 	if (nested_shadowing) {
 		vmcs_use(c->shadow);
 		shadow_give(c, changed);
 	}
+	if (!(secondary_controls(m) & SECONDARY_VPID))
+		nested_vpid_transition();
 	n->exits_reflected[(u16)n->exit.reason % EXIT_REASONS]++;
 	nested_back_to_l1(v);
 	aborts = stored ? ABORT_STORE_MSR : 0;
 	if (!host_state_load(v, m, &l2) && !aborts)
 		aborts = ABORT_PDPTES;
 	vmcs_write(GUEST_INTERRUPTIBILITY, blocking_after(n, m));
-	if (!aborts && msr_area_load(v, m->EXIT_MSR_LOAD_ADDR, m->EXIT_MSR_LOAD_COUNT))
+	if (!aborts && msr_area_load(m->EXIT_MSR_LOAD_ADDR, m->EXIT_MSR_LOAD_COUNT))
 		aborts = ABORT_LOAD_MSR;
 	if (aborts)
 		vmx_abort(v, c, aborts);

@@ -15,39 +15,35 @@
 #define ENTRIES_MAX	512u	/* IA32_VMX_MISC says so: beyond it is undefined (A.6), here a failure */
 #define LINEAR_BITS	57u
 
-static bool any(const struct vcpu *v, u64 value)
+static bool any(u64 value)
 {
-	(void)v, (void)value;
+	(void)value;
 	return true;
 }
 
-static bool is_canonical(const struct vcpu *v, u64 value)
+static bool is_canonical(u64 value)
 {
-	(void)v;
 	return canonical(value, LINEAR_BITS);
 }
 
-static bool is_pat(const struct vcpu *v, u64 value)
+static bool is_pat(u64 value)
 {
-	(void)v;
 	return pat_valid(value);
 }
 
-static bool tries_debugctl(const struct vcpu *v, u64 value)
+static bool tries_debugctl(u64 value)
 {
 	bool ok = wrmsr_safe(MSR_DEBUGCTL, value);
 
-	(void)v;
 	wrmsr(MSR_DEBUGCTL, 0);
 	return ok;
 }
 
 /* LMA stays what it is, LME too with paging (27.4). */
-static bool is_efer(const struct vcpu *v, u64 value)
+static bool is_efer(u64 value)
 {
 	bool flips_lme = (value ^ vmcs_read(GUEST_EFER)) & EFER_LME;
 
-	(void)v;
 	return !(value & ~facts_efer_valid()) && !(flips_lme && vmcs_read(GUEST_CR0) & CR0_PG);
 }
 
@@ -56,7 +52,7 @@ static const struct switched {
 	u32 msr;
 	enum vmcs_field field;
 	u32 entry_control;		/* in use with it alone; 0: always */
-	bool (*valid)(const struct vcpu *v, u64 value);
+	bool (*valid)(u64 value);
 } switched[] = {
 	{ MSR_SYSENTER_CS,  GUEST_SYSENTER_CS,	0,		  any },
 	{ MSR_SYSENTER_ESP, GUEST_SYSENTER_ESP, 0,		  is_canonical },
@@ -76,7 +72,7 @@ static const struct switched *find(u32 msr)
 	return NULL;
 }
 
-static bool load(struct vcpu *v, const struct msr_entry *e)
+static bool load(const struct msr_entry *e)
 {
 	const struct switched *s = find(e->index);
 	u64 value = e->value;
@@ -84,8 +80,8 @@ static bool load(struct vcpu *v, const struct msr_entry *e)
 	if (check_msr_load(e))
 		return false;
 	if (!s)
-		return guest_msr_write(v, e->index, value);
-	if (!s->valid(v, value))
+		return guest_msr_write(e->index, value);
+	if (!s->valid(value))
 		return false;
 	if (e->index == MSR_EFER)
 		value = (value & ~(u64)EFER_LMA) | (vmcs_read(GUEST_EFER) & EFER_LMA);
@@ -93,36 +89,36 @@ static bool load(struct vcpu *v, const struct msr_entry *e)
 	return true;
 }
 
-static bool store(struct vcpu *v, struct msr_entry *e)
+static bool store(struct msr_entry *e)
 {
 	const struct switched *s = find(e->index);
 
 	if (check_msr_store(e))
 		return false;
 	if (!s)
-		return guest_msr_read(v, e->index, &e->value);
+		return guest_msr_read(e->index, &e->value);
 	e->value = vmcs_read(s->field);
 	return true;
 }
 
-u32 msr_area_load(struct vcpu *v, u64 at, u32 count)
+u32 msr_area_load(u64 at, u32 count)
 {
 	for (u32 i = 0; i < count; i++) {
 		struct msr_entry e;
 
-		if (i == ENTRIES_MAX || !guest_read_physical((gpa1_t){ at + i * sizeof(e) }, &e, sizeof(e)) || !load(v, &e))
+		if (i == ENTRIES_MAX || !guest_read_physical((gpa1_t){ at + i * sizeof(e) }, &e, sizeof(e)) || !load(&e))
 			return i + 1;
 	}
 	return 0;
 }
 
-u32 msr_area_store(struct vcpu *v, u64 at, u32 count)
+u32 msr_area_store(u64 at, u32 count)
 {
 	for (u32 i = 0; i < count; i++) {
 		gpa1_t place = { at + i * sizeof(struct msr_entry) };
 		struct msr_entry e;
 
-		if (i == ENTRIES_MAX || !guest_read_physical(place, &e, sizeof(e)) || !store(v, &e))
+		if (i == ENTRIES_MAX || !guest_read_physical(place, &e, sizeof(e)) || !store(&e))
 			return i + 1;
 		if (!guest_write_physical((gpa1_t){ place.at + offsetof(struct msr_entry, value) }, &e.value, sizeof(e.value)))
 			continue;		/* no memory of L1's: lost, as a write there is */

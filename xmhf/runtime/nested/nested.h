@@ -12,6 +12,12 @@ void nested_init(void);
 /* A CPU's share, before it first runs L1. False: no memory. */
 MUST_CHECK bool nested_cpu_init(struct vcpu *v);
 
+/* The pages that all CPUs share; on the BSP, after nested_init and when there is a pool. */
+void nested_shadowing_init(void);
+
+/* On the CPU itself, with VMCS01 current and set up. */
+void nested_cpu_setup(struct vcpu *v);
+
 extern struct vmx_caps_offered nested_caps;	/* all zero: L1 is offered no VMX */
 static inline bool nested_is_offered(void) { return nested_caps.msr[CAP_BASIC] != 0; }
 

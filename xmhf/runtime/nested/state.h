@@ -16,12 +16,14 @@
 
 #define NESTED_CACHED	4u		/* VMCS12s a CPU */
 #define NO_VMCS		(~0ull)
+#define NESTED_VPIDS	16u		/* of the CPU's, for VPID12s */
 
 #define GROUP_BIT(group)	BIT(group)
 #define GROUPS_ALL		0x1fu
 #define GROUPS_RARE_GUEST	(BIT(GROUP_GUEST) | BIT(GROUP_GUEST_SEG))
 
 struct ept02_table;
+struct ept12_rules;
 
 struct nested_vmcs {
 	u64 at;				/* L1-physical; NO_VMCS: unused */
@@ -36,6 +38,7 @@ struct nested_vmcs {
 	bool from_long_mode;		/* L1's mode when the checks passed last */
 	bool initialised;		/* VMCS02 has what is the same in all */
 	u32 pin02, primary02;		/* what VMCS02 has */
+	u64 eptp02;			/* likewise */
 	u32 primary_base;		/* without windows of ours */
 	uptr cd_nw;			/* of L2's CR0, where VMCS02 has 0 */
 	u32 behind;			/* groups of which VMCS02 has newer values than m */
@@ -55,18 +58,22 @@ struct l2_exit {
 struct nested {
 	bool on;			/* in VMX operation */
 	bool init_pending;		/* an INIT arrived in VMX root operation */
+	bool nmi_waits;			/* one is L1's, when it can be */
+	bool event_after_entry;		/* something waits for an injection: events.c */
 	bool nmi_blocked;		/* NMIs are, all of L2's time: NMI exiting without virtual NMIs */
 	u32 primary01;			/* what VMCS01 has, while L2 runs */
 	u64 vmxon_at;			/* L1-physical */
 	struct nested_vmcs *current;	/* NULL: none */
 	u32 clock;
 	u64 exits_kept[EXIT_REASONS], exits_reflected[EXIT_REASONS];
+	u16 vpid12[NESTED_VPIDS];	/* vpid.c; 0: nobody's */
 	struct l2_exit exit;		/* with verdict REFLECT */
 	struct nested_vmcs cached[NESTED_CACHED];
 };
 
 /* Constant once the guest runs. */
 extern struct vmcs12_map nested_map;
+extern struct ept12_rules nested_ept12_rules;
 extern bool nested_shadowing;			/* the CPU has VMCS shadowing that serves us */
 
 /* ---- current.c: the cache ---- */
@@ -96,6 +103,11 @@ void nested_shadow_in(struct vcpu *v, struct nested_vmcs *c);	/* what L1 wrote t
 void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c);	/* all of m's hot fields */
 void nested_shadow_error(struct vcpu *v, struct nested_vmcs *c, u32 error);	/* VM-instruction error, in m too */
 
+/* ---- enter.c ---- */
+
+/* Last before every entry to L2, with VMCS02 current: EPT pointer and what has to be flushed for it. */
+void nested_ready(struct vcpu *v);
+
 /* ---- leave.c ---- */
 
 /* From L2 to L1 as nested->exit says; VMCS02 is current before, VMCS01 after. */
@@ -107,8 +119,8 @@ void nested_back_to_l1(struct vcpu *v);
 /* ---- msr_area.c: the MSR areas of VMCS12 (SDM 27.4, 28.4, 28.6), for what is current ---- */
 
 /* The number of the entry that failed, from 1; 0: none did. */
-u32 msr_area_load(struct vcpu *v, u64 at, u32 count);
-u32 msr_area_store(struct vcpu *v, u64 at, u32 count);
+u32 msr_area_load(u64 at, u32 count);
+u32 msr_area_store(u64 at, u32 count);
 
 /* ---- events.c ---- */
 
@@ -127,17 +139,28 @@ enum vmfail {
 enum verdict nested_succeed(void);				/* clears the arithmetic flags; ADVANCE */
 enum verdict nested_fail(struct vcpu *v, enum vmfail error);	/* VMfailValid, or VMfailInvalid without a current VMCS */
 enum verdict nested_fail_invalid(void);
+enum verdict nested_fail_valid(void);				/* the error is noted already */
 
 /*
  * What every VMX instruction but VMXON faults for: #UD outside VMX operation, in real and virtual-8086 mode and in
  * compatibility mode, then #GP(0) for CPL > 0. RESUME: nothing; else the verdict.
  */
 MUST_CHECK enum verdict nested_refuses(struct vcpu *v);
+MUST_CHECK enum verdict nested_refuses_mode(struct vcpu *v);	/* of that, what VMXON faults for too: the mode */
 
 /* ---- vpid.c ---- */
 
-/* The hardware's VPID for L1's; 0 is L2 without VPID, whose translations every transition drops. */
+/*
+ * The CPU's VPID for L2 with @vpid12, to be asked before every entry: another VPID12 may have got it meanwhile. 0 stands for a
+ * VMCS12 with VPID off; who enters with that invalidates its translations at every entry and exit.
+ */
 u16 nested_vpid(struct vcpu *v, u16 vpid12);
+
+/* What a transition between L1 and an L2 without VPID drops: L2's translations, and L1's own. */
+void nested_vpid_transition(void);
+
+/* L1's INVVPID, checked already. */
+void nested_vpid_invalidate(struct vcpu *v, enum invvpid_kind kind, u16 vpid12, u64 linear);
 
 /* ---- ept.c: EPT02 and what hardware may do with L1's pages ---- */
 

@@ -13,6 +13,7 @@
 #include "memory/ept01.h"
 #include "memory/host_map.h"
 #include "memory/pool.h"
+#include "nested/nested.h"
 #include "start/cpus.h"
 #include "start/start.h"
 #include "vmx/exit.h"
@@ -96,6 +97,8 @@ void runtime_main(const struct handoff *h)
 	memory_init();
 	machine_learn_firmware();
 	vmx_learn_capabilities();
+	nested_init();
+	nested_shadowing_init();
 	v = cpus_allocate();
 	BUG_ON(!v);
 	stack_switch(v, bsp_main);

@@ -4,6 +4,7 @@
 #include "machine/lapic.h"
 #include "machine/panic.h"
 #include "machine/trap.h"
+#include "nested/events.h"
 #include "start/cpus.h"
 #include "vmx/exit.h"
 #include "vmx/nmi.h"
@@ -32,6 +33,8 @@ void nmi_offer(struct vcpu *v)
 	bool busy = vmcs_read32(ENTRY_INTR_INFO) & INTR_VALID || vmcs_read32(GUEST_INTERRUPTIBILITY) & BLOCKS_NMI;
 
 	work_clear(v, WORK_GUEST_NMI);
+	if (v->in_l2 && nested_takes_nmi(v))
+		return;
 	if (vmcs_read32(GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_FOR_SIPI)
 		return;			/* blocked there, and INIT drops it */
 	if (!busy) {

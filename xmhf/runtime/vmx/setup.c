@@ -5,6 +5,7 @@
 #include "machine/trap.h"
 #include "memory/ept01.h"
 #include "memory/host_map.h"
+#include "nested/nested.h"
 #include "vmx/exit.h"
 #include "vmx/setup.h"
 
@@ -20,7 +21,6 @@
 #define WANT_ENTRY	(ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER | \
 			 ENTRY_LOAD_PERF | ENTRY_LOAD_LBR)
 
-#define VPID_L1		1
 #define PAT_RESET	0x0007040600070406ull	/* SDM 12.12.4 */
 
 struct vmx_caps vmx_caps;
@@ -138,4 +138,10 @@ void vmx_setup(struct vcpu *v)
 		panic("CPU %u: VMCS01 can't be loaded", v->index);
 	write_controls(v);
 	vmx_write_host_state(v, vm_exit_stub);
+	nested_cpu_setup(v);
+}
+
+void vmcs_use(void *region)
+{
+	BUG_ON(!vmcs_load((uptr)region));
 }

@@ -5,6 +5,8 @@
 
 #include "vmx/vcpu.h"
 
+#define VPID_L1		1
+
 /* What this CPU's VMX can do, and what we use of it; the same on all CPUs. */
 struct vmx_caps {
 	u64 basic, misc, ept_vpid;

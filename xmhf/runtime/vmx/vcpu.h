@@ -49,7 +49,8 @@ enum verdict {
 
 #define EXIT_RING	16	/* a power of two */
 
-struct exit_record { u64 rip; u32 reason; };
+struct exit_record { u64 rip; u32 reason; };	/* of L2 with EXIT_OF_L2 */
+#define EXIT_OF_L2	BIT(16)
 
 struct vcpu {
 	union gprs regs;
