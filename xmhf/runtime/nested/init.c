@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What L1 is offered, worked out once. */
 #include "machine/trap.h"
+#include "nested/facts.h"
 #include "nested/state.h"
 
 struct vmx_caps_offered nested_caps;
@@ -15,6 +16,7 @@ void nested_init(void)
 			hardware[i] = 0;
 	caps_offer(hardware, sizeof(uptr) == 8, &nested_caps);
 	vmcs12_map_fields(&nested_map, &nested_caps);
+	facts_init();
 }
 
 bool nested_is_on(const struct vcpu *v)
