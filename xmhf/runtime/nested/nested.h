@@ -9,6 +9,9 @@
 /* What L1 is offered, and the tables made of it; once, after vmx_learn_capabilities. */
 void nested_init(void);
 
+/* The memory of EPT02; after nested_init. */
+void nested_ept_init(void);
+
 /* A CPU's share, before it first runs L1. False: no memory. */
 MUST_CHECK bool nested_cpu_init(struct vcpu *v);
 
@@ -43,6 +46,12 @@ enum verdict nested_vmcall(struct vcpu *v);
 
 /* VMLAUNCH or VMRESUME of VMCS02 failed in the CPU: L1 sees the failure of its own. True if L2 was to be entered. */
 bool nested_entry_refused(struct vcpu *v, u32 error);
+
+/*
+ * While L2 runs: L2-physical to L1-physical, for an access of L2's by enum ept_rights, marked in EPT12 as a CPU does; 0:
+ * for one to its paging structures. False: EPT12 doesn't allow it.
+ */
+MUST_CHECK bool nested_translate(struct vcpu *v, u64 *at, u32 rights);
 
 /* INIT while L1 is in VMX operation: held back, or an exit of L2. False: L1 isn't. */
 bool nested_takes_init(struct vcpu *v);

@@ -11,6 +11,7 @@
 #define NESTED_STATE_H
 
 #include "nested/checks.h"
+#include "nested/ept.h"
 #include "nested/nested.h"
 #include "nested/vmcs12.h"
 
@@ -21,9 +22,6 @@
 #define GROUP_BIT(group)	BIT(group)
 #define GROUPS_ALL		0x1fu
 #define GROUPS_RARE_GUEST	(BIT(GROUP_GUEST) | BIT(GROUP_GUEST_SEG))
-
-struct ept02_table;
-struct ept12_rules;
 
 struct nested_vmcs {
 	u64 at;				/* L1-physical; NO_VMCS: unused */
@@ -69,6 +67,7 @@ struct nested {
 	u16 vpid12[NESTED_VPIDS];	/* vpid.c; 0: nobody's */
 	struct l2_exit exit;		/* with verdict REFLECT */
 	struct nested_vmcs cached[NESTED_CACHED];
+	struct nested_ept_cpu ept;
 };
 
 /* Constant once the guest runs. */
@@ -164,8 +163,6 @@ void nested_vpid_invalidate(struct vcpu *v, enum invvpid_kind kind, u16 vpid12, 
 
 /* ---- ept.c: EPT02 and what hardware may do with L1's pages ---- */
 
-void nested_ept_init(void);
-
 /* Lets go of c's EPT02; with the VMCS12 that is dropped, or before another EPTP. */
 void nested_ept_put(struct nested_vmcs *c);
 
@@ -184,9 +181,6 @@ u64 nested_page_to_write(u64 page);
  * With VMCS02 current.
  */
 enum verdict nested_ept_violation(struct vcpu *v);
-
-/* L2-physical to L1-physical for an access of L2's; false: EPT12 doesn't allow it. */
-MUST_CHECK bool nested_translate(struct vcpu *v, u64 *at, u32 rights);
 
 /* L1's INVEPT, checked already. */
 void nested_ept_invalidate(struct vcpu *v, enum invept_kind kind, u64 eptp12);

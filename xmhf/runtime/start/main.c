@@ -28,7 +28,8 @@ static void memory_init(void)
 
 	for (u32 i = 0; i < h->module_count; i++)
 		end = MIN(end, h->module[i].base);
-	pool_add((uptr)runtime_end + SCRATCH_SIZE, end);	/* the scratch pages hold the tables we run on */
+	machine.ept_pool = (struct mem_range){ end - h->options.ept_pool, h->options.ept_pool };
+	pool_add((uptr)runtime_end + SCRATCH_SIZE, machine.ept_pool.base);	/* the scratch pages hold the tables we run on */
 	host_map_build();
 	host_map_load();
 	for (u32 i = 0; i < SCRATCH_SIZE; i += PAGE_SIZE)
@@ -98,6 +99,7 @@ void runtime_main(const struct handoff *h)
 	machine_learn_firmware();
 	vmx_learn_capabilities();
 	nested_init();
+	nested_ept_init();
 	nested_shadowing_init();
 	v = cpus_allocate();
 	BUG_ON(!v);

@@ -127,6 +127,8 @@ void vm_work(struct vcpu *v)
 		flush_quiesced(v);
 	if (v->work & WORK_FLUSH_EPT)
 		flush_local(v);
+	if (v->work & WORK_FLUSH_EPT02)
+		flush_local_contexts(v);
 	if (v->work & WORK_GUEST_NMI)
 		nmi_offer(v);
 	if (v->work & WORK_INTERRUPT)
