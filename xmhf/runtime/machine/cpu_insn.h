@@ -21,7 +21,6 @@
 #define CR4_PSE		BIT(4)
 #define CR4_PAE		BIT(5)
 #define CR4_PGE		BIT(7)
-#define CR4_OSFXSR	BIT(9)
 #define CR4_VMXE	BIT(13)
 #define CR4_SMXE	BIT(14)
 #define CR4_PCIDE	BIT(17)
@@ -62,8 +61,7 @@
 #define MSR_SYSENTER_EIP		0x176
 #define MSR_MISC_ENABLE			0x1a0
 #define  MISC_ENABLE_XD_OFF		BIT64(34)
-#define MSR_DEBUGCTL			0x1d9
-#define  DEBUGCTL_BTF			BIT(1)
+#define DEBUGCTL_BTF			BIT(1)		/* IA32_DEBUGCTL: in the VMCS */
 #define MSR_PAT				0x277
 #define MSR_VMX_BASIC			0x480
 #define MSR_VMX_PIN_CTRLS		0x481
