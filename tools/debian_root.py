@@ -94,8 +94,8 @@ def _converted(out, suite, architecture):
         tree.mkdir()
         wrapper = as_root(scratch / "owners")
         diskimage.run([*wrapper, "tar", "-C", tree, "-xpf", native])
-        diskimage.run([*wrapper, "rm", "-r", *tree.glob("usr/lib/*-linux-gnu"), *tree.glob("usr/lib64/*"),
-                       tree / "etc/ld.so.cache"])
+        (scratch / "old").write_text("\0".join(_files_of_packages(tree)))
+        diskimage.run([*wrapper, "xargs", "-0", "-a", scratch / "old", "rm", "-f", tree / "etc/ld.so.cache"])
         names = re.findall(r"^Package: (.*)$", (tree / "var/lib/dpkg/status").read_text(), re.M)
         others = packages.Suite(suite, architecture)
         for number, package in enumerate(names, 1):
@@ -103,6 +103,12 @@ def _converted(out, suite, architecture):
             deb = others.download(package, scratch / "debs")
             diskimage.run([*wrapper, "sh", "-c", UNPACK, "sh", deb, tree])
         _pack(wrapper, tree, out)
+
+
+def _files_of_packages(tree):
+    """What lies in `tree` from packages, save settings, which their scripts may have edited; no folders."""
+    names = {name for names in tree.glob("var/lib/dpkg/info/*.list") for name in names.read_text().splitlines()}
+    return [f"{tree}{name}" for name in names if not name.startswith("/etc/") and not os.path.isdir(f"{tree}{name}")]
 
 
 def _own_architecture():
