@@ -93,6 +93,10 @@
 #define MSR_TME_ACTIVATE		0x982
 #define  TME_ENABLED			BIT(1)
 #define  TME_KEY_ID_BITS(value)		((u32)((value) >> 32) & 15)
+#define MSR_HYPERV_FIRST		0x40000000	/* no CPU has these (SDM vol. 4, 2.1), hypervisors do */
+#define MSR_HYPERV_LAST			0x400001ff
+#define MSR_KVM_FIRST			0x4b564d00
+#define MSR_KVM_LAST			0x4b564dff
 #define MSR_EFER			0xc0000080
 
 struct cpuid_regs { u32 eax, ebx, ecx, edx; };
