@@ -64,6 +64,7 @@
 #define MSR_MISC_ENABLE			0x1a0
 #define  MISC_ENABLE_XD_OFF		BIT64(34)
 #define DEBUGCTL_BTF			BIT(1)		/* IA32_DEBUGCTL: in the VMCS */
+#define MSR_DEBUGCTL			0x1d9
 #define MSR_PAT				0x277
 #define MSR_VMX_BASIC			0x480
 #define MSR_VMX_PIN_CTRLS		0x481
