@@ -123,6 +123,7 @@ static enum verdict enter(struct vcpu *v, struct nested_vmcs *c)
 	switch_to_l2(v, c);
 	if (guest.rule)
 		return fail_entry(v, EXIT_BAD_GUEST_STATE, guest.qualification);
+	c->eptp12 = m->EPTP;
 	v->nested->nmi_blocked = nmis_stay_blocked(m);
 	vmcs02_build(v, c, &l1);
 	if (!(secondary_controls(m) & SECONDARY_VPID))
