@@ -41,4 +41,6 @@ $(GUEST_OUT)/%.S.o: $(GUEST_SRC)/%.S
 
 -include $(wildcard $(GUEST_OUT)/*.d $(GUEST_OUT)/lib/*.d)
 
+include $(GUEST_SRC)/lhv/lhv.mk
+
 .PHONY: guests
