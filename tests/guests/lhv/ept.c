@@ -25,7 +25,7 @@ static u64 *take(struct cpu *c)
 
 	if (p->taken == TABLES)
 		fail("too many EPT tables");
-	return p->table[p->taken++];
+	return memset(p->table[p->taken++], 0, PAGE_SIZE);
 }
 
 static u64 pointer(struct cpu *c, u32 tree)
@@ -35,10 +35,12 @@ static u64 pointer(struct cpu *c, u32 tree)
 
 void ept_init(struct cpu *c)
 {
+	pools[c->index].taken = 0;
 	for (u32 tree = 0; tree < EPT_TREES; tree++)
 		take(c);
 	c->ctrls.secondary |= SECONDARY_EPT;
 	ept_use(c, 0);
+	ept_flush(c, false);
 #ifndef __x86_64__
 	for (u32 i = 0; i < 4; i++)
 		vmcs_write(GUEST_PDPTE0 + 2 * i, l2_pdptes(c)[i]);

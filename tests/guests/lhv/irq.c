@@ -28,6 +28,7 @@
 #define DIVIDE_BY_1	0xb
 #define TIMER_PERIOD	100000u
 
+#define SETTLE		100		/* spins */
 #define WAIT_BOUND	20000000u	/* spins that mean never */
 
 static const struct { u8 line; enum source source; } lines[] = { { 0, PIT }, { 1, KEYBOARD }, { 12, MOUSE } };
@@ -68,6 +69,17 @@ void irq_init_cpu(struct cpu *c)
 	apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
 	apic_write(APIC_LVT_TIMER, VECTOR_TIMER | LVT_PERIODIC);
 	apic_write(APIC_TIMER_START, asked & OPT_NO_INTERRUPTS ? 0 : TIMER_PERIOD);
+}
+
+void irq_end(struct cpu *c)
+{
+	apic_write(APIC_LVT_TIMER, LVT_MASKED);
+	if (!c->index)
+		pic_init(0);
+	irq_on();
+	for (u32 i = 0; i < SETTLE; i++)
+		cpu_pause();
+	irq_off();
 }
 
 bool irq_has(const struct cpu *c, enum source source)

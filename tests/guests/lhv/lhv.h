@@ -58,7 +58,9 @@ struct cpu {
 	_Alignas(16) u8 user_stack[LEVELS][PAGE_SIZE];
 	struct tss tss[LEVELS];
 	u32 index, apic_id;
-	struct registers regs;
+	volatile bool up;
+	volatile u32 finished;		/* runs */
+	struct registers regs;		/* from here on new for each run: see cpu_run() */
 	struct controls ctrls;
 	enum way way;
 	bool launched, wants_next;
@@ -70,7 +72,6 @@ struct cpu {
 	u32 exit_reason, tree;
 	uptr user_back[LEVELS];
 	u32 checks[OPTIONS_MAX], broken[OPTIONS_MAX];	/* by place in options[] */
-	volatile bool up, finished;
 };
 
 extern struct cpu cpus[CPUS_MAX];
@@ -102,12 +103,12 @@ struct option {
 };
 
 extern const struct option *const options[];
-extern u32 asked;			/* the number of lhv=, with what it needs */
+extern u32 asked;			/* a number of lhv=, with what it needs */
 
 /* One check of an option; a failed one prints what was seen. Any level, CPL 0. */
 void check(const struct option *o, bool good, const char *seen, ...) PRINTF(3, 4);
 
-u32 options_needed(u32 bits);
+void options_ask(u32 number);		/* from now on these are on */
 bool option_on(const struct option *o);
 const struct option *option_next(const struct option *const **place);	/* the next that is on; NULL: no more */
 void options_report(void);
@@ -179,6 +180,7 @@ void user_call(void (*function)(void));
 
 void irq_init(void);			/* the first CPU: PIC, PIT, keyboard, mouse */
 void irq_init_cpu(struct cpu *c);	/* local APIC */
+void irq_end(struct cpu *c);		/* all sources off, and what is pending taken */
 void irq_take(struct cpu *c, u32 vector, enum level level);
 bool irq_has(const struct cpu *c, enum source source);	/* does this CPU get that one? */
 u32 irq_taken(const struct cpu *c, enum level level);	/* of all sources */
@@ -204,7 +206,7 @@ void apic_write(u32 reg, u32 value);
 /* ---- other CPUs (smp.c) ----------------------------------------------------------------------------------------------- */
 
 void smp_start(void);			/* those of the MADT, one by one */
-void cpu_run(struct cpu *c);		/* main.c: what each CPU does */
+void cpu_serve(struct cpu *c) NORETURN;	/* main.c: what the others do */
 
 /* ---- VMX (vmx.c, vmcs_state.c) ------------------------------------------------------------------------------------------ */
 

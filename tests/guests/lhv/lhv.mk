@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The light hypervisor: `make lhv` builds $(BUILD)/lhv/SUBARCH/lhv.bin, a Multiboot kernel, for i386 and amd64.
-# guests.mk includes this. tools/multiboot_disk.py makes a disk of it.
+# The light hypervisor: `make lhv` builds $(BUILD)/lhv/SUBARCH/lhv.bin, a Multiboot kernel, and lhv.img, a disk that boots it
+# with the words LHV, for i386 and amd64. guests.mk includes this.
 
+LHV        ?= lhv=0xDFD
 LHV_SRC    := $(GUEST_SRC)/lhv
 LHV_LIB    := $(addprefix $(SRC)/xmhf/lib/,acpi.c bios.c print.c string.c uart.c)
 LHV_FLAGS  := -std=gnu11 -O2 -g -ffreestanding -fno-builtin -fno-pic -fno-pie -mgeneral-regs-only -fno-strict-aliasing \
@@ -25,10 +26,14 @@ $$(LHV_OUT_$(1))/lhv.elf: $$(LHV_SRC)/lhv.lds $$(LHV_OBJS_$(1))
 	@$$(LD) -m $$(LHV_EMUL_$(1)) --build-id=none --gc-sections -z noexecstack --no-warn-rwx-segments -T $$@.lds -o $$@ $$(LHV_OBJS_$(1))
 $$(LHV_OUT_$(1))/lhv.bin: $$(LHV_OUT_$(1))/lhv.elf
 	@objcopy -S -O elf32-i386 $$< $$@
-lhv: $$(LHV_OUT_$(1))/lhv.bin
+$$(LHV_OUT_$(1))/lhv.img: $$(LHV_OUT_$(1))/lhv.bin FORCE
+	@$$(SRC)/tools/multiboot_disk.py $$< --out $$@ --cmdline '$$(LHV)'
+lhv: $$(LHV_OUT_$(1))/lhv.img
 -include $$(LHV_OBJS_$(1):.o=.d)
 endef
 $(eval $(call lhv_subarch,i386,amd64))
 $(eval $(call lhv_subarch,amd64,i386))
 
-.PHONY: lhv
+FORCE:
+
+.PHONY: lhv FORCE

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The light hypervisor: a Multiboot kernel that runs an L2 on every CPU and checks what VMX does there.
- *	lhv=0xDFD	what is tested, see options.c
- *	count=8		iterations
+ *	lhv=0xDFD	the options, see options.c; lhv=1,2,0xDFD makes a run of each
+ *	count=8		iterations of a run
  *	cpus=2		how many CPUs there must be; left out: any number
  */
 #include "lhv.h"
@@ -11,6 +11,7 @@
 #define BOOT_MAGIC	0x2badb002u
 #define INFO_MEMORY	BIT(0)
 #define INFO_CMDLINE	BIT(2)
+#define RUNS_MAX	32
 #define STALL_BOUND	400000000u	/* spins without an iteration of any CPU */
 
 struct multiboot { u32 flags, mem_lower, mem_upper, device, cmdline; };
@@ -19,8 +20,9 @@ extern u32 boot_magic, boot_info;
 void lhv_main(void);
 
 struct cpu cpus[CPUS_MAX];
-u32 asked;
+static u32 runs[RUNS_MAX], runs_count;
 static u32 iterations = 8, cpus_wanted;
+static volatile u32 current;		/* the run that all CPUs are to make; 1 is the first */
 
 static bool number(const char **text, u64 *value)
 {
@@ -40,35 +42,42 @@ static bool number(const char **text, u64 *value)
 	}
 }
 
-/* Words "name=number"; GRUB puts the file's name first. */
+/* "name=1,2,3" at @line; its values, their number, and the rest of the line. False: another name. */
+static bool word(const char **line, const char *name, u32 *values, u32 max, u32 *count)
+{
+	const char *at = *line + strlen(name);
+	u64 value;
+
+	if (strncmp(*line, name, strlen(name)))
+		return false;
+	for (*count = 0; *count < max; at++) {
+		if (!number(&at, &value) || value > ~0u)
+			fail("a bad number after %s", name);
+		values[(*count)++] = (u32)value;
+		if (*at != ',')
+			break;
+	}
+	if (*at && *at != ' ')
+		fail("a bad number after %s", name);
+	*line = at;
+	return true;
+}
+
+/* GRUB puts the file's name first. */
 static void command_line(const char *line)
 {
-	static const struct { const char *name; u32 *value; } words[] = {
-		{ "lhv=", &asked }, { "count=", &iterations }, { "cpus=", &cpus_wanted },
-	};
+	u32 one;
 
 	while (*line) {
-		const char *word = line;
-
-		for (u32 i = 0; i < ARRAY_SIZE(words); i++) {
-			size_t length = strlen(words[i].name);
-			u64 value;
-
-			if (strncmp(word, words[i].name, length))
-				continue;
-			line += length;
-			if (!number(&line, &value) || (*line && *line != ' '))
-				fail("a bad number after %s", words[i].name);
-			*words[i].value = (u32)value;
-		}
+		if (!word(&line, "lhv=", runs, RUNS_MAX, &runs_count) && !word(&line, "count=", &iterations, 1, &one))
+			word(&line, "cpus=", &cpus_wanted, 1, &one);
 		while (*line && *line != ' ')
 			line++;
 		while (*line == ' ')
 			line++;
 	}
-	if (asked & ~OPT_ALL || !iterations)
-		fail("lhv=0x%x count=%u: there is no such option", asked, iterations);
-	asked = options_needed(asked | OPT_ALWAYS);
+	if (!runs_count)
+		fail("say what to run, as in lhv=0xDFD");
 }
 
 static void setup(struct cpu *c)
@@ -97,8 +106,9 @@ static void iteration(struct cpu *c, u32 n)
 	    c->exits, irq_taken(c, L1), irq_taken(c, L2), c->in_user[L1], c->in_user[L2]);
 }
 
-void cpu_run(struct cpu *c)
+static void cpu_run(struct cpu *c)
 {
+	memset(&c->regs, 0, sizeof(*c) - offsetof(struct cpu, regs));
 	setup(c);
 	for (u32 n = 1; n <= iterations; n++)
 		iteration(c, n);
@@ -106,7 +116,17 @@ void cpu_run(struct cpu *c)
 		if (o->last)
 			o->last(c);
 	vmx_off_cpu(c);
-	c->finished = true;
+	irq_end(c);
+	c->finished = current;
+}
+
+void cpu_serve(struct cpu *c)
+{
+	for (;;) {
+		while (c->finished == current)
+			cpu_pause();
+		cpu_run(c);
+	}
 }
 
 static void wait_for_all(void)
@@ -118,7 +138,7 @@ static void wait_for_all(void)
 
 		for (u32 i = 0; i < cpus_up; i++) {
 			sum += cpus[i].iteration;
-			finished += cpus[i].finished;
+			finished += cpus[i].finished == current;
 		}
 		if (finished == cpus_up)
 			return;
@@ -128,6 +148,17 @@ static void wait_for_all(void)
 			fail("%u of %u CPUs don't come to an end", cpus_up - finished, cpus_up);
 		cpu_pause();
 	}
+}
+
+static void run(u32 number)
+{
+	options_ask(number);
+	irq_init();
+	say("LHV run 0x%x: options 0x%x, %u iterations, %u CPUs\n", number, asked, iterations, cpus_up);
+	__atomic_fetch_add(&current, 1, __ATOMIC_SEQ_CST);
+	cpu_run(&cpus[0]);
+	wait_for_all();
+	options_report();
 }
 
 void lhv_main(void)
@@ -142,13 +173,10 @@ void lhv_main(void)
 		fail("not started by Multiboot");
 	command_line((const char *)(uptr)info->cmdline);
 	memory_init(info->mem_upper);
-	irq_init();
 	smp_start();
-	say("LHV options 0x%x, %u iterations, %u CPUs\n", asked, iterations, cpus_up);
 	if (cpus_wanted && cpus_up != cpus_wanted)
 		fail("%u CPUs found, %u wanted", cpus_up, cpus_wanted);
-	cpu_run(&cpus[0]);
-	wait_for_all();
-	options_report();
+	for (u32 i = 0; i < runs_count; i++)
+		run(runs[i]);
 	done();
 }

@@ -24,6 +24,7 @@ static u32 fills[CPUS_MAX], upgrades[CPUS_MAX];
 
 static void setup(struct cpu *c)
 {
+	fills[c->index] = 0;
 	ept_init(c);
 	l2_window(c, SLOT_EPT, GPA_WINDOW);
 	l2_window(c, SLOT_READONLY, GPA_READONLY);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* 0x400: an MSR bitmap whose bits L1 exchanges: reads exit and writes don't, then the other way round. */
 #include "lhv.h"
+#include "lib/string.h"
 
 #define READS		0		/* bytes into the page (SDM 25.6.9) */
 #define WRITES		2048
@@ -18,6 +19,7 @@ static struct { u32 reads, writes; u64 written; } exits[CPUS_MAX];
 
 void msr_bitmap_use(struct cpu *c)
 {
+	memset(bitmaps[c->index], 0, PAGE_SIZE);
 	c->ctrls.primary |= PRIMARY_MSR_BITMAPS;
 	vmcs_write(MSR_BITMAP, (uptr)bitmaps[c->index]);
 }

@@ -5,7 +5,7 @@
  */
 #include "lhv.h"
 
-#define MSR_LSTAR		0xc0000082u
+#define MSR_STAR		0xc0000081u
 #define MSR_KERNEL_GS_BASE	0xc0000102u
 #define PAT_L1		0x0007040600070406ull
 #define PAT_L2		0x0406000700070406ull	/* other types in places that nothing uses */
@@ -18,7 +18,7 @@ static const struct { u32 msr; u64 l1, l2, l2_new; } values[] = {	/* + iteration
 	{ MSR_SYSENTER_CS,	0x1000,		0x2000,		0x3000 },
 	{ MSR_SYSENTER_ESP,	0x11110000,	0x22220000,	0x33330000 },
 #ifdef __x86_64__
-	{ MSR_LSTAR,		0xffff800011110000ull, 0x0000700022220000ull, 0x33330000 },
+	{ MSR_STAR,		0x0001000200030000ull, 0x0004000500060000ull, 0x33330000 },
 	{ MSR_KERNEL_GS_BASE,	0xffff900011110000ull, 0x0000600022220000ull, 0x44440000 },
 #endif
 };

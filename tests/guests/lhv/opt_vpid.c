@@ -13,7 +13,7 @@
 #define CANONICAL_HOLE		(sizeof(uptr) == 8 ? 0x8000000000000000ull : 0)
 
 const struct option opt_vpid;
-static u32 kept;
+static u32 kept[CPUS_MAX];
 
 static u16 vpid_of(const struct cpu *c) { return (u16)(c->index + 0x1001); }
 
@@ -30,6 +30,9 @@ static void setup(struct cpu *c)
 		fail("the CPU has no INVVPID");
 	c->ctrls.secondary |= SECONDARY_VPID;
 	vmcs_write(VPID, vpid_of(c));
+	if (!vmx_invvpid(INVVPID_ALL, 0, 0))
+		fail("INVVPID of all");
+	kept[c->index] = 0;
 }
 
 static void refused(u32 kind, u16 vpid, u64 linear)
@@ -73,7 +76,7 @@ static void in_l2(struct cpu *c, u32 n)
 {
 	bool second = false;
 
-	(void)c, (void)n;
+	(void)n;
 	for (u32 kind = 0; kind < KINDS; kind++) {
 		if (!has(kind))
 			continue;
@@ -84,15 +87,14 @@ static void in_l2(struct cpu *c, u32 n)
 	}
 	l2_call(OPT_VPID, (u32)!second << 8 | NO_FLUSH);
 	check(&opt_vpid, look() == 'A' || look() == 'B', "the window shows '%c' without a flush", look());
-	kept += look() == (second ? 'B' : 'A');
+	kept[c->index] += look() == (second ? 'B' : 'A');
 	__asm__ volatile("invlpg %0" : : "m"(*window_at(SLOT_VPID)) : "memory");
 	check(&opt_vpid, look() == (second ? 'A' : 'B'), "the window shows '%c' after INVLPG", look());
 }
 
 static void last(struct cpu *c)
 {
-	if (!c->index)
-		say("LHV translations kept with a VPID: %u of %u\n", kept, c->iteration);
+	say("LHV cpu %u: %u of %u translations kept by the VPID\n", c->index, kept[c->index], c->iteration);
 }
 
 const struct option opt_vpid = {

@@ -13,12 +13,20 @@ const struct option *const options[] = {
 };
 _Static_assert(ARRAY_SIZE(options) == OPTIONS_MAX + 1, "a counter for each");
 
-u32 options_needed(u32 bits)
+u32 asked;
+static u32 number_asked;
+
+void options_ask(u32 number)
 {
+	u32 bits = number | OPT_ALWAYS;
+
+	if (number & ~OPT_ALL)
+		fail("lhv=0x%x: there is no such option", number);
 	for (u32 i = 0; options[i]; i++)
-		if (bits & options[i]->bit)
+		if (number & options[i]->bit)
 			bits |= options[i]->needs;
-	return bits;
+	number_asked = number;
+	asked = bits;
 }
 
 bool option_on(const struct option *o) { return asked & o->bit && !(asked & o->not_with); }
@@ -46,7 +54,7 @@ static void report(const struct option *o, u32 place)
 	}
 	if (broken || idle)
 		say("  %u of %u checks broken, %u of %u CPUs made none\n", broken, checks, idle, cpus_up);
-	say("%s lhv %s: %s (%u checks)\n", broken || idle ? "FAIL" : "PASS", o->name, o->promise, checks);
+	say("%s lhv 0x%x %s: %s (%u checks)\n", broken || idle ? "FAIL" : "PASS", number_asked, o->name, o->promise, checks);
 }
 
 void options_report(void)

@@ -45,6 +45,7 @@ bool ps2_init(bool mouse)
 {
 	u8 config;
 
+	ps2 = (struct ps2_counts){ 0 };
 	drain();
 	command(STATUS, READ_CONFIG);
 	if (!wait_status(OUTPUT_FULL, OUTPUT_FULL))

@@ -47,8 +47,7 @@ void ap_main(void)
 
 	tables_load(c);
 	c->up = true;
-	cpu_run(c);
-	cpu_halt_forever();
+	cpu_serve(c);
 }
 
 static void start(void *ctx, const struct acpi_cpu *found)
