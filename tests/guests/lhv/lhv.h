@@ -66,7 +66,7 @@ struct cpu {
 	bool launched, wants_next;
 	bool leaving_l2;		/* L1 takes what ended L2 */
 	volatile u32 iteration;
-	u32 exits, entries;
+	u32 exits, entries, injected;
 	volatile u32 taken[SOURCES][LEVELS];		/* interrupts */
 	volatile u32 in_user[LEVELS];			/* those that came at CPL 3 */
 	u32 exit_reason, tree;

@@ -102,8 +102,8 @@ static void iteration(struct cpu *c, u32 n)
 	FOR_EACH_OPTION(o)
 		if (o->after)
 			o->after(c, n);
-	say("LHV cpu %u iteration %u of %u: exits %u, interrupts in L1 %u, in L2 %u, at CPL 3 %u %u\n", c->index, n, iterations,
-	    c->exits, irq_taken(c, L1), irq_taken(c, L2), c->in_user[L1], c->in_user[L2]);
+	say("LHV cpu %u iteration %u of %u: exits %u, injected %u, interrupts in L1 %u, in L2 %u, at CPL 3 %u %u\n", c->index, n,
+	    iterations, c->exits, c->injected, irq_taken(c, L1), irq_taken(c, L2), c->in_user[L1], c->in_user[L2]);
 }
 
 static void cpu_run(struct cpu *c)

@@ -12,7 +12,7 @@ static uptr call(struct cpu *c, uptr argument)
 
 	(void)c;
 	check(&opt_l2_user, vmcs_read32(GUEST_CS_SELECTOR) == SEL_USER_CODE && (ss >> 5 & 3) == 3,
-	      "VMCALL came from CS 0x%x, SS rights 0x%x", vmcs_read32(GUEST_CS_SELECTOR), ss);
+	      "VMCALL came from CS 0x%x, SS rights 0x%x, 0x%llx", vmcs_read32(GUEST_CS_SELECTOR), ss, vmcs_read(GUEST_RIP));
 	return argument + 1;
 }
 

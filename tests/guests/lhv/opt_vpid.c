@@ -13,6 +13,7 @@
 #define CANONICAL_HOLE		(sizeof(uptr) == 8 ? 0x8000000000000000ull : 0)
 
 const struct option opt_vpid;
+static u64 capabilities;
 static u32 kept[CPUS_MAX];
 
 static u16 vpid_of(const struct cpu *c) { return (u16)(c->index + 0x1001); }
@@ -22,11 +23,12 @@ static void lead(struct cpu *c, bool second)
 	l2_window(c, SLOT_VPID, (uptr)test_page(c, second ? PAGE_B : PAGE_A));
 }
 
-static bool has(u32 kind) { return rdmsr(MSR_VMX_EPT_VPID_CAP) & KIND(kind); }
+static bool has(u32 kind) { return capabilities & KIND(kind); }
 
 static void setup(struct cpu *c)
 {
-	if (!(rdmsr(MSR_VMX_EPT_VPID_CAP) & EPT_VPID_INVVPID))
+	capabilities = rdmsr(MSR_VMX_EPT_VPID_CAP);
+	if (!(capabilities & EPT_VPID_INVVPID))
 		fail("the CPU has no INVVPID");
 	c->ctrls.secondary |= SECONDARY_VPID;
 	vmcs_write(VPID, vpid_of(c));

@@ -4,7 +4,8 @@
 #include "lib/string.h"
 
 #define GATE_INTERRUPT	0x8e
-#define GATE_USER	0xee
+#define GATE_TRAP	0x8f
+#define GATE_USER	0xef
 #define ACCESS_TSS	0x89
 #define ACCESS_BUSY	0x02
 #define GATE_WORDS	(sizeof(uptr) / 4)
@@ -14,7 +15,7 @@ extern const u8 trap_stubs[];
 
 struct pointer { u16 limit; uptr base; } PACKED;
 
-static u64 idt[256 * GATE_WORDS];
+static _Alignas(PAGE_SIZE) u64 idt[256 * GATE_WORDS];
 
 static void gate_set(u32 vector, u8 access)
 {
@@ -38,10 +39,14 @@ static void tss_set(struct cpu *c, enum level level)
 #endif
 }
 
+/*
+ * Trap gates leave RFLAGS.IF alone. With interrupt gates, an exception of an L2 that keeps IF off meets a fault of
+ * Bochs: an interrupt that is pending exits half-way through the delivery, with the new CS and the old RIP.
+ */
 void tables_init(void)
 {
 	for (u32 vector = 0; vector < 256; vector++)
-		gate_set(vector, vector == VECTOR_USER ? GATE_USER : GATE_INTERRUPT);
+		gate_set(vector, vector == VECTOR_USER ? GATE_USER : vector < VECTOR_PIC ? GATE_TRAP : GATE_INTERRUPT);
 	for (u32 i = 0; i < CPUS_MAX; i++) {
 		cpus[i].index = i;
 		tss_set(&cpus[i], L1);

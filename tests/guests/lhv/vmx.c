@@ -5,6 +5,7 @@
 
 #define BASIC_TRUE_CONTROLS	BIT64(55)
 #define BASIC_REVISION		0x7fffffffu
+#define NMI_UNBLOCKING		BIT(12)	/* in information of an exit, undefined in vectoring's */
 #define LEAF1_VMX		BIT(5)
 
 bool vmx_enter(struct registers *regs, bool launched);
@@ -111,6 +112,20 @@ static void exit_call(struct cpu *c)
 	fail("VMCALL 0x%x", number);
 }
 
+/* An event whose delivery ran into an EPT violation goes on when the page is there. */
+static void inject_again(struct cpu *c)
+{
+	u32 info = vmcs_read32(IDT_VECTORING_INFO);
+
+	if (!(info & INTR_VALID))
+		return;
+	vmcs_write(ENTRY_INTR_INFO, info & ~NMI_UNBLOCKING);
+	if (info & INTR_ERROR_CODE)
+		vmcs_write(ENTRY_ERROR_CODE, vmcs_read32(IDT_VECTORING_ERROR_CODE));
+	vmcs_write(ENTRY_INSTR_LEN, vmcs_read32(EXIT_INSTR_LEN));
+	c->injected++;
+}
+
 static void take_exit(struct cpu *c)
 {
 	u32 reason = c->exit_reason;
@@ -145,5 +160,6 @@ void vmx_until_next(struct cpu *c)
 			if (o->left)
 				o->left(c);
 		take_exit(c);
+		inject_again(c);
 	}
 }
