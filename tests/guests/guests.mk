@@ -59,4 +59,6 @@ $(GUEST_OUT)/%.S.o64: $(GUEST_SRC)/%.S
 
 -include $(wildcard $(GUEST_OUT)/*.d $(GUEST_OUT)/*/*.d)
 
+include $(GUEST_SRC)/lhv/lhv.mk
+
 .PHONY: guests

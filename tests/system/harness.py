@@ -55,7 +55,15 @@ def grub_disk(subarch="amd64", make=(), **options):
 
 def guest_disk(name):
     """The disk of the tiny guest tests/guests/NAME.c, built if its sources changed."""
-    out = BUILD / "guests" / f"{name}.img"
+    return guest_file(BUILD / "guests" / f"{name}.img")
+
+
+def light_hypervisor(subarch):
+    """The Multiboot kernel of tests/guests/lhv, built if its sources changed."""
+    return guest_file(BUILD / "lhv" / subarch / "lhv.bin")
+
+
+def guest_file(out):
     with cache.lock("make"):
         done = subprocess.run(["make", "-s", "-f", "tests/guests/guests.mk", f"BUILD={BUILD}", str(out)],
                               cwd=cache.REPO, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

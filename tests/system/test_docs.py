@@ -61,6 +61,18 @@ def test_every_callback_and_service_is_named():
     assert [name for name in callbacks + services if f"`{name}`" not in page] == []
 
 
+def test_every_option_of_the_light_hypervisor_is_explained():
+    page = text_of("docs/testing.md")
+    header = text_of("tests/guests/lhv/lhv.h")
+    known = set()
+    for file in (REPO / "tests/guests/lhv").glob("opt_*.c"):
+        option, name = re.search(r"\.bit = (\w+),.*?\.name = \"(\w+)\"", file.read_text(), re.S).groups()
+        bit = int(re.search(rf"\b{option} = (0x\w+)", header)[1], 16)
+        known.add(f"| {bit:#x} | `{name}` |" if bit < 0x10000 else f"`{name}` (")
+    assert len(known) == 16
+    assert [start for start in sorted(known) if start not in page] == []
+
+
 def test_every_make_target_is_there():
     makefiles = "".join(path.read_text() for path in [REPO / "Makefile", *REPO.glob("tests/**/*.m*k")])
     for page in PAGES:
