@@ -6,6 +6,7 @@
 #include "machine/log.h"
 #include "machine/machine.h"
 #include "memory/ept01.h"
+#include "memory/track.h"
 
 static u32 touches;		/* of our range, by the guest; counted, told once */
 
@@ -94,18 +95,19 @@ enum verdict guest_ept_violation(struct vcpu *v)
 enum verdict guest_ept_violation_at(struct vcpu *v, u64 at, u32 qualification)
 {
 	struct ept_leaf leaf;
-	bool mapped, filled = true;
+	bool mapped, filled = true, tracked;
 
 	if (machine_is_ours(at))
 		return our_range(v, at, qualification);
 	lock_take(&ept01_lock);
+	tracked = qualification & QUAL_WRITE && track_violation((gpa1_t){ at });
 	mapped = ept_lookup(&ept01, (gpa1_t){ at }, &leaf);
 	if (!mapped)
 		filled = ept_fill(&ept01, (gpa1_t){ at });
 	lock_drop(&ept01_lock);
 	if (!filled)
 		return refuse(v);		/* beyond what EPT translates, or out of tables */
-	if (mapped && (leaf.rights & EPT_RWX) != EPT_RWX)
+	if (mapped && !tracked && (leaf.rights & EPT_RWX) != EPT_RWX)
 		return ask_hypapp(v, at, qualification);
 	return guest_retry(qualification);
 }

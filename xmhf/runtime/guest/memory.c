@@ -7,6 +7,7 @@
 #include "machine/machine.h"
 #include "machine/trap.h"
 #include "memory/ept01.h"
+#include "memory/track.h"
 #include "nested/nested.h"
 
 #define PDPT_ADDRESS	0xffffffe0u
@@ -39,6 +40,10 @@ bool guest_write_physical(gpa1_t at, const void *from, size_t length)
 	if (!reachable(at, length))
 		return false;
 	memcpy((void *)(uptr)at.at, from, length);
+	lock_take(&ept01_lock);
+	for (u64 page = round_down(at.at, PAGE_SIZE); page < at.at + length; page += PAGE_SIZE)
+		track_wrote((gpa1_t){ page });
+	lock_drop(&ept01_lock);
 	return true;
 }
 
@@ -88,10 +93,12 @@ static bool touch(u64 at, enum walk_kind kind, void *data, size_t length)
 
 	lock_take(&ept01_lock);
 	found = find(at, kind == WALK_WRITE ? EPT_RW : EPT_R, &place);
-	if (found && data && kind == WALK_WRITE)
+	if (found && data && kind == WALK_WRITE) {
 		memcpy(place, data, length);
-	else if (found && data)
+		track_wrote((gpa1_t){ at });
+	} else if (found && data) {
 		memcpy(data, place, length);
+	}
 	lock_drop(&ept01_lock);
 	return found;
 }
@@ -127,6 +134,8 @@ static bool mark_entry(void *unused, u64 at, u64 old, u64 new, u32 size)
 	} else if (found) {
 		same = __sync_bool_compare_and_swap((u64 *)entry, old, new);
 	}
+	if (found)
+		track_wrote((gpa1_t){ at });
 	lock_drop(&ept01_lock);
 	return same;
 }

@@ -65,6 +65,8 @@ bool ept_lookup(const struct ept *ept, gpa1_t at, struct ept_leaf *out)
 		.rights = (enum ept_rights)(entry & EPT_ENTRY_RIGHTS),
 		.type = ept_entry_type(entry),
 	};
+	if (entry & EPT_ENTRY_HELD)
+		out->rights |= EPT_W;
 	if (out->mapped)
 		out->hpa.at = (entry & EPT_ENTRY_ADDRESS) + (at.at - out->from.at);
 	return out->mapped;
@@ -161,7 +163,7 @@ static u64 change_rights(const struct ept_edit *edit, u64 leaf, u64 at, u64 *unt
 	(void)at, (void)until;
 	if (leaf == 0 || (leaf & EPT_ENTRY_SPECIAL))
 		return leaf;
-	return (leaf & ~EPT_ENTRY_RIGHTS) | edit->value;
+	return (leaf & ~(EPT_ENTRY_RIGHTS | EPT_ENTRY_HELD)) | edit->value;
 }
 
 struct flush ept_protect(struct ept *ept, gpa1_t from, u64 length, enum ept_rights rights)
@@ -209,6 +211,46 @@ struct flush ept_redirect(struct ept *ept, gpa1_t page, hpa_t to, enum ept_right
 		return (struct flush){ .failed = true };
 	ept_edit_apply(&edit);
 	return flush_owed(&edit);
+}
+
+static u64 change_tracked(const struct ept_edit *edit, u64 leaf, u64 at, u64 *until)
+{
+	(void)edit, (void)at, (void)until;
+	return leaf | EPT_ENTRY_TRACKED;
+}
+
+/* The entry of @page, if it is a leaf of 4 KiB. */
+static u64 *small_leaf(const struct ept *ept, gpa1_t page)
+{
+	u64 *entry = &ept->root[ept_index(page.at, EPT_LEVELS)];
+
+	for (u32 level = EPT_LEVELS - 1; level >= 1; level--) {
+		if (!ept_entry_is_table(*entry))
+			return NULL;
+		entry = &ept_entry_table(*entry)[ept_index(page.at, level)];
+	}
+	return entry;
+}
+
+u64 *ept_track(struct ept *ept, gpa1_t page)
+{
+	struct ept_edit edit = { .ept = ept, .from = page.at, .to = page.at + PAGE_SIZE, .change = change_tracked };
+	struct ept_leaf leaf;
+
+	if (!ept_fill(ept, page) || !ept_lookup(ept, page, &leaf) || leaf.special)
+		return NULL;
+	ept_edit_apply(&edit);
+	return edit.short_of_pages ? NULL : small_leaf(ept, page);
+}
+
+void ept_untrack(struct ept *ept, gpa1_t page, u64 *leaf, bool merge)
+{
+	struct ept_edit edit = { .ept = ept, .from = page.at, .to = page.at + PAGE_SIZE };
+	u64 old = ept_entry_get(leaf), rights = old & EPT_ENTRY_HELD ? EPT_W : 0;
+
+	(void)ept_entry_swap(leaf, (old & ~(EPT_ENTRY_TRACKED | EPT_ENTRY_HELD)) | rights | EPT_ENTRY_MARKS);
+	if (merge)
+		ept_edit_merge(&edit);
 }
 
 static u64 change_type(const struct ept_edit *edit, u64 leaf, u64 at, u64 *until)

@@ -103,6 +103,15 @@ MUST_CHECK struct flush ept_redirect(struct ept *ept, gpa1_t page, hpa_t to, enu
 				     enum memory_type type);
 
 /*
+ * Gives @page a leaf of its own, which stays where it is until ept_untrack, and returns it: the marks that CPUs make there are
+ * for the caller to look at. NULL: beyond the limit, special, or no pages. Not twice for one page.
+ */
+MUST_CHECK u64 *ept_track(struct ept *ept, gpa1_t page);
+
+/* With @merge the leaf becomes part of a larger one again, if that is possible. */
+void ept_untrack(struct ept *ept, gpa1_t page, u64 *leaf, bool merge);
+
+/*
  * After type_of's answers changed between @from and @to (4 KiB aligned; clipped to the limit):
  * gives all mapped, non-special memory there its type; rights stay. failed: pages ran out,
  * and some leaves became UC as a whole because they couldn't be split.

@@ -7,7 +7,8 @@
 #include "memory/ept_edit.h"
 
 #define LEAF_BITS	(EPT_ENTRY_RIGHTS | EPT_ENTRY_TYPE | EPT_ENTRY_IPAT | EPT_ENTRY_ADDRESS | \
-			 EPT_ENTRY_LEAF | EPT_ENTRY_SPECIAL)
+			 EPT_ENTRY_LEAF | EPT_ENTRY_SPECIAL | EPT_ENTRY_TRACKED | EPT_ENTRY_HELD)
+#define IGNORED_BITS	(EPT_ENTRY_TRACKED | EPT_ENTRY_HELD)	/* by CPUs: a change needs no flush */
 
 /* An entry that isn't a table, as a leaf. */
 static u64 leaf_of(u64 entry) { return entry & LEAF_BITS; }
@@ -29,7 +30,7 @@ static u64 leaf_entry(u64 leaf, u32 level)
 /* Is all that @old allowed still so in @new, only more? */
 static bool leaf_only_gains(u64 old, u64 new)
 {
-	return ((old ^ new) & ~EPT_ENTRY_RIGHTS) == 0 && (old & ~new & EPT_ENTRY_RIGHTS) == 0;
+	return ((old ^ new) & ~(EPT_ENTRY_RIGHTS | IGNORED_BITS)) == 0 && (old & ~new & EPT_ENTRY_RIGHTS) == 0;
 }
 
 bool ept_level_has_leaves(const struct ept *ept, u32 level)
@@ -208,7 +209,7 @@ static bool collapses(const u64 *table, u32 level, u64 *leaf)
 
 		if (ept_entry_is_table(entry) && !collapses(ept_entry_table(entry), level - 1, &sub))
 			return false;
-		if (sub == 0 || (sub & EPT_ENTRY_SPECIAL))
+		if (sub == 0 || (sub & (EPT_ENTRY_SPECIAL | EPT_ENTRY_TRACKED)))
 			return false;
 		if (i == 0)
 			*leaf = sub;

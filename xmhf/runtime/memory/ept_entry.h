@@ -37,6 +37,8 @@ enum ept_rights {
 /* Bits 56:52 are ignored by the CPU. A leaf without any rights is still a leaf: EPT_ENTRY_LEAF says so. */
 #define EPT_ENTRY_LEAF		BIT64(52)
 #define EPT_ENTRY_SPECIAL	BIT64(53)	/* redirected: protections and types leave it alone */
+#define EPT_ENTRY_TRACKED	BIT64(54)	/* a page's own leaf, which stays: who writes there shows in it */
+#define EPT_ENTRY_HELD		BIT64(55)	/* tracked, and W is held back until somebody wants to write */
 
 /* IA32_VMX_EPT_VPID_CAP (48CH), SDM A.10. */
 #define EPT_CAP_EXECUTE_ONLY	BIT64(0)
@@ -54,7 +56,7 @@ enum ept_rights {
 #define EPTP_WALK_SHIFT		3
 #define EPTP_ACCESSED_DIRTY	BIT64(6)
 
-_Static_assert((EPT_ENTRY_ADDRESS & (EPT_ENTRY_LEAF | EPT_ENTRY_SPECIAL | PAGE_MASK)) == 0,
+_Static_assert((EPT_ENTRY_ADDRESS & (EPT_ENTRY_LEAF | EPT_ENTRY_SPECIAL | EPT_ENTRY_TRACKED | EPT_ENTRY_HELD | PAGE_MASK)) == 0,
 	       "our bits lie in an entry's address");
 _Static_assert((EPT_ENTRY_RIGHTS | EPT_ENTRY_TYPE | EPT_ENTRY_IPAT | EPT_ENTRY_LARGE | EPT_ENTRY_MARKS) == 0x3ff,
 	       "bits 9:0 of an entry are all named");

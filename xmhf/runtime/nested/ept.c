@@ -5,11 +5,14 @@
 #include "machine/log.h"
 #include "machine/machine.h"
 #include "memory/pool.h"
+#include "memory/track.h"
 #include "nested/ept.h"
 #include "nested/state.h"
 #include "vmx/setup.h"
 
 _Static_assert(NESTED_CACHED == EPT_POOL_ROOTS_PER_CPU, "the pool's floor has room for every root that is held");
+
+#define WATCHES_MIN	48u		/* of L1's bitmaps: three for each VMCS12 that one CPU caches, and as many again for others */
 
 struct ept02 ept02;
 struct ept12_rules nested_ept12_rules;
@@ -24,8 +27,10 @@ static void follow(gpa1_t from, u64 length)
 
 void nested_ept_init(void)
 {
-	void *memory = (void *)(uptr)machine.ept_pool.base;
+	u8 *memory = (u8 *)(uptr)machine.ept_pool.base;
 	size_t bytes = (size_t)machine.ept_pool.length;
+	u32 tables = (u32)(bytes >> PAGE_SHIFT), watches = WATCHES_MIN + tables / 4;
+	size_t tracking = (size_t)round_up(track_bytes(tables + watches), PAGE_SIZE);
 
 	ones = pool_page();
 	scratch = pool_page();
@@ -33,7 +38,9 @@ void nested_ept_init(void)
 	memset(ones, 0xff, PAGE_SIZE);
 	memset(memory, 0, bytes);
 	ept12_rules_init(&nested_ept12_rules, nested_caps.msr[CAP_EPT_VPID], machine.maxphyaddr);
-	BUG_ON(!ept02_init(&ept02, &nested_ept02_ops, &nested_ept02_tracker, NULL, &nested_ept12_rules, vmx_caps.ept_vpid, memory, bytes));
+	track_init(memory, tables + watches, watches, vmx_caps.ept_vpid);
+	BUG_ON(!ept02_init(&ept02, &nested_ept02_ops, &nested_ept02_tracker, NULL, &nested_ept12_rules, vmx_caps.ept_vpid,
+			   memory + tracking, bytes - tracking));
 	ept01_set_follower(follow);
 }
 

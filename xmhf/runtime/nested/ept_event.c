@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Page-modification log and #VE, done for L1 as a CPU does them. */
+#include "memory/track.h"
 #include "nested/ept_event.h"
 
 #define LOG_ENTRIES	512u
@@ -26,8 +27,10 @@ static void dirtied(void *ctx, gpa2_t page)
 	struct vmcs12 *m = ((struct ept_log *)ctx)->m;
 	void *entry;
 
-	if (nested_memory((gpa1_t){ m->PML_ADDR + m->GUEST_PML_INDEX * sizeof(u64) }, EPT_RW, &entry))
+	if (nested_memory((gpa1_t){ m->PML_ADDR + m->GUEST_PML_INDEX * sizeof(u64) }, EPT_RW, &entry)) {
 		*(u64 *)entry = page.at;
+		track_wrote((gpa1_t){ m->PML_ADDR });
+	}
 	m->GUEST_PML_INDEX--;
 }
 
@@ -52,8 +55,10 @@ bool ept_event_write_ve(const struct vmcs12 *m, const struct ept02_fault *f, u64
 	free = nested_memory((gpa1_t){ m->VE_INFO_ADDR }, EPT_RW, &place);
 	area = place;
 	free = free && area->busy == 0;
-	if (free)
+	if (free) {
 		*area = (struct ve_information){ EXIT_EPT_VIOLATION, VE_BUSY, qualification, linear, f->at.at, m->EPTP_INDEX };
+		track_wrote((gpa1_t){ m->VE_INFO_ADDR });
+	}
 	lock_drop(&ept01_lock);
 	return free;
 }

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Tracked pages: a table by page number, the leaves that tell, and who has to be told. */
+#include "machine/lock.h"
+#include "machine/log.h"
+#include "memory/ept01.h"
+#include "memory/ept_edit.h"
+#include "memory/pool.h"
+#include "memory/track.h"
+
+#define POOL_LOW	(1ull << 20)	/* bytes free: then leaves are merged as soon as nobody tracks them, */
+#define POOL_EMPTY	(512ull << 10)	/* and then no more are split */
+
+u64 track_mark;
+
+static struct track_page *pages, *free_pages, *due;
+static struct track_page **buckets;
+static u32 bucket_mask, used, watches_left;	/* @used: entries of @pages that ever were */
+
+static u32 buckets_for(u32 n)
+{
+	u32 buckets_ = 2;
+
+	while (buckets_ < n)
+		buckets_ *= 2;
+	return buckets_;
+}
+
+size_t track_bytes(u32 n)
+{
+	return n * sizeof(struct track_page) + buckets_for(n) * sizeof(struct track_page *);
+}
+
+void track_init(void *memory, u32 n, u32 watches, u64 caps)
+{
+	track_mark = caps & EPT_CAP_ACCESSED_DIRTY ? EPT_ENTRY_DIRTY : EPT_W;
+	pages = memory;
+	buckets = (struct track_page **)(void *)(pages + n);
+	bucket_mask = buckets_for(n) - 1;
+	watches_left = watches;
+	used = 0;
+	free_pages = due = NULL;
+}
+
+/* ---- the table, and the list of those that are due ---- */
+
+static struct track_page **bucket(gpa1_t at)
+{
+	return &buckets[((u32)(at.at >> PAGE_SHIFT) * 0x9e3779b1u >> 8) & bucket_mask];	/* 2^32 / the golden ratio */
+}
+
+static struct track_page *find(gpa1_t at)
+{
+	struct track_page *p = buckets ? *bucket(at) : NULL;
+
+	while (p && p->at.at != at.at)
+		p = p->next;
+	return p;
+}
+
+static struct track_page *begin(gpa1_t at)
+{
+	struct track_page *p = find(at), **head = bucket(at);
+
+	if (!p) {
+		p = free_pages ? free_pages : &pages[used++];
+		if (free_pages)
+			free_pages = p->next;
+		*p = (struct track_page){ .at = at, .writes = p->writes, .next = *head };
+		if (pool_bytes_free() >= POOL_EMPTY)
+			p->leaf = ept_track(&ept01, at);
+		*head = p;
+	}
+	p->users++;
+	return p;
+}
+
+static void unlink_due(struct track_page *p)
+{
+	*p->due_at = p->next_due;
+	if (p->next_due)
+		p->next_due->due_at = p->due_at;
+	p->due_at = NULL;
+}
+
+static void end(struct track_page *p)
+{
+	struct track_page **at = bucket(p->at);
+
+	if (--p->users > 0)
+		return;
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	if (p->leaf)
+		ept_untrack(&ept01, p->at, p->leaf, pool_bytes_free() < POOL_LOW);
+	p->leaf = NULL;
+	p->next = free_pages;
+	free_pages = p;
+}
+
+/* ---- who wrote ---- */
+
+static void written(struct track_page *p)
+{
+	__atomic_store_n(&p->writes, p->writes + 1, __ATOMIC_RELEASE);
+	if (!p->listed || p->due_at)
+		return;
+	p->next_due = due;
+	p->due_at = &due;
+	if (due)
+		due->due_at = &p->next_due;
+	due = p;
+}
+
+/* Takes the mark away; what CPUs hold of it is the caller's to flush. */
+static bool look(struct track_page *p)
+{
+	u32 *low = (u32 *)(void *)p->leaf;	/* the marks' half; the CPU's locked updates and ours take turns */
+
+	if (!p->leaf)
+		written(p);
+	if (!p->leaf || !(ept_entry_get(p->leaf) & track_mark))
+		return false;
+	written(p);
+	if (track_mark == EPT_W)
+		(void)ept_entry_swap(p->leaf, (ept_entry_get(p->leaf) & ~track_mark) | EPT_ENTRY_HELD);
+	else
+		(void)__atomic_fetch_and(low, ~(u32)track_mark, __ATOMIC_SEQ_CST);
+	return true;
+}
+
+void track_wrote(gpa1_t at)
+{
+	struct track_page *p = find((gpa1_t){ round_down(at.at, PAGE_SIZE) });
+
+	if (p)
+		written(p);
+}
+
+bool track_violation(gpa1_t at)
+{
+	struct track_page *p = find((gpa1_t){ round_down(at.at, PAGE_SIZE) });
+	u64 leaf = p && p->leaf ? ept_entry_get(p->leaf) : 0;
+
+	if (leaf & EPT_ENTRY_HELD)
+		(void)ept_entry_swap(p->leaf, (leaf & ~EPT_ENTRY_HELD) | EPT_W);
+	return (leaf & EPT_ENTRY_HELD) != 0;
+}
+
+/* ---- many pages ---- */
+
+void track_add(gpa1_t page)
+{
+	begin(page)->listed = true;
+}
+
+void track_remove(gpa1_t page)
+{
+	struct track_page *p = find(page);
+
+	p->listed = false;
+	if (p->due_at)
+		unlink_due(p);
+	end(p);
+}
+
+u32 track_take(gpa1_t *to, u32 max)
+{
+	static bool goes_on;		/* the last call gave as many as fitted */
+	bool marked = false;
+	u32 given = 0;
+
+	if (!goes_on)
+		for (struct track_page *p = pages; p < pages + used; p++)
+			marked |= p->listed && look(p);
+	if (marked)
+		ept_flush_now(&ept01);
+	for (; due && given < max; given++) {
+		to[given] = due->at;
+		unlink_due(due);
+	}
+	goes_on = given == max;
+	return given;
+}
+
+/* ---- one page ---- */
+
+void watch_move(struct watch *w, const gpa1_t *to)
+{
+	lock_take(&ept01_lock);
+	if (w->page) {
+		end(w->page);
+		watches_left++;
+	}
+	w->page = NULL;
+	if (to && watches_left > 0) {
+		w->page = begin((gpa1_t){ round_down(to->at, PAGE_SIZE) });
+		w->seen = w->page->writes - 1;
+		watches_left--;
+	}
+	lock_drop(&ept01_lock);
+}
+
+bool watch_look(struct watch *w)
+{
+	struct track_page *p = w->page;
+
+	if (!p)
+		return true;
+	lock_take(&ept01_lock);
+	if (look(p))
+		ept_flush_now(&ept01);
+	w->seen = p->writes;
+	lock_drop(&ept01_lock);
+	return true;
+}
