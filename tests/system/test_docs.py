@@ -101,6 +101,7 @@ def test_the_grub_entry_for_a_real_machine_boots(lab, tmp_path):
     for name in ("init-x86-amd64.bin", "hypervisor-x86-amd64.bin.gz"):
         shutil.copy(harness.hypervisor("amd64") / name, boot)
     diskimage.make(tmp_path / "disk.img", tmp_path / "tree", "set timeout=0\n" + entry + "\n")
-    result = lab.run([tmp_path / "disk.img"], until=[r"(?s)loader: base 0x.*loader: base 0x", "loader: error: .*"], timeout=120)
+    result = lab.run([tmp_path / "disk.img"], until=["INT 15h hook at 0x9d000", "loader: error: .*", "panic: "], timeout=120)
     harness.assert_said(result, "loader: base 0x", "xmhf: 1 CPU, 1 for the guest")
-    assert result.serial.count("loader: base 0x") == 2, result.serial
+    assert re.findall("hook at (0x9.000)", result.serial) == ["0x9e000", "0x9d000"]     # each takes the page below
+    assert result.serial.count("loader: base 0x") == 2
