@@ -24,11 +24,8 @@ RESULTS = 1500          # at least so many different experiments
 
 HASWELL = bochs.Machine.model
 SKYLAKE = "corei7_skylake_x"
-ICELAKE = "corei7_icelake_u"
 ARROW_LAKE = "arrow_lake"
-SAPPHIRE_RAPIDS = "sapphire_rapids"
 IVY_BRIDGE = "corei7_ivy_bridge_3770k"      # no VMCS shadowing, no accessed and dirty flags
-SANDY_BRIDGE = "corei7_sandy_bridge_2600k"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,10 +39,13 @@ PROGRAMS = (
     Program("vmx_hello"),
     Program("vmx_caps"),
     Program("vmx_fields"),
-    Program("vmx_checks_controls", models=(HASWELL,)),
-    Program("vmx_checks_host", models=(HASWELL,)),
-    Program("vmx_checks_guest", models=(HASWELL,)),
+    Program("vmx_insn_errors"),
+    Program("vmx_checks_controls", models=(IVY_BRIDGE, HASWELL, SKYLAKE, ARROW_LAKE)),
+    Program("vmx_checks_host", models=(HASWELL, ARROW_LAKE)),
+    Program("vmx_checks_guest", models=(HASWELL, SKYLAKE, ARROW_LAKE)),
     Program("vmx_checks_segments"),
+    Program("vmx_msr_areas"),
+    Program("vmx_seeds"),
 )
 
 # An L1 in 32-bit mode and one in 64-bit mode.
@@ -110,7 +110,7 @@ def test_there_are_many_different_experiments():
 def test_every_rule_of_vm_entry_has_a_failing_case_and_a_passing_neighbour():
     said = [(name, result) for on in BARE for name, result in bare(*on).items()]
     missing = [f"{section} {text}" for _, section, text in nested_rules.without_results(said)]
-    assert missing == list(nested_accepted.RULES_NOT_TESTABLE)
+    assert sorted(missing) == sorted(nested_accepted.RULES_WITHOUT_RESULT)
 
 
 if NESTING:

@@ -56,7 +56,7 @@ static void friendly(void)
 static void start(u32 with)
 {
 	memset((void *)(uptr)ROW_PAGE(0), 0, ROW_PAGES * 4096);
-	l2_setup(&l2, ROW_NATIVE, with);
+	l2_setup(&l2, L2_NATIVE, with);
 	friendly();
 	memcpy((void *)(uptr)L2_CODE_AT, vmcall_hlt, sizeof(vmcall_hlt));
 }

@@ -3,7 +3,7 @@
 #include "ept.h"
 #include "rows.h"
 
-#define N		ROW_NATIVE
+#define N		L2_NATIVE
 #define SHADOW		ON(PRIMARY_CTRLS, PRIMARY_TPR_SHADOW), SET(VIRTUAL_APIC_ADDR, ROW_VAPIC)
 #define VTPR(value)	MEMORY(ROW_VAPIC + 0x80, value)
 #define EPT		L2_WITH_EPT
@@ -93,6 +93,8 @@ static const struct row rows[] = {
 	{ N, 0, "27.2.1.1 posted-interrupt notification vector is above 255", C(POSTED_ACK, SET(POSTED_INTR_DESC, ROW_PAGE(3))),
 	  C(SET(POSTED_INTR_NV, 256)), C(SET(POSTED_INTR_NV, 255)) },
 	{ N, 0, "27.2.1.1 posted-interrupt descriptor isn't 64-byte aligned", C(POSTED_ACK),
+	  C(SET(POSTED_INTR_DESC, ROW_PAGE(3) + 1)), C(SET(POSTED_INTR_DESC, ROW_PAGE(3))) },
+	{ N, 0, "27.2.1.1 posted-interrupt descriptor isn't 64-byte aligned", C(POSTED_ACK),
 	  C(SET(POSTED_INTR_DESC, ROW_PAGE(3) + 0x20)), C(SET(POSTED_INTR_DESC, ROW_PAGE(3) + 0x40)) },
 	{ N, 0, "27.2.1.1 posted-interrupt descriptor is beyond the physical-address width", C(POSTED_ACK),
 	  C(BEYOND(POSTED_INTR_DESC, 0)), C(SET(POSTED_INTR_DESC, ROW_PAGE(3))) },
@@ -136,7 +138,7 @@ static const struct row rows[] = {
 	{ N, 0, "27.2.1.2 VM-exit controls have a reserved bit wrong", NOTHING, C(ON(EXIT_CTRLS, BIT(25))),
 	  C(ON(EXIT_CTRLS, EXIT_ACK_INTR)) },
 	{ N, 0, "27.2.1.2 saving the VMX-preemption timer without activating it", C(ON(EXIT_CTRLS, EXIT_SAVE_TIMER),
-	  SET(PREEMPTION_TIMER, ~0u)), NOTHING, C(ON(PIN_CTRLS, PIN_TIMER)) },
+	  SET(PREEMPTION_TIMER, ~0u)), C(OFF(PIN_CTRLS, PIN_TIMER)), NOTHING },
 	AREA_RULES("27.2.1.2", "VM-exit MSR-store", EXIT_MSR_STORE_ADDR, EXIT_MSR_STORE_COUNT),
 	AREA_RULES("27.2.1.2", "VM-exit MSR-load", EXIT_MSR_LOAD_ADDR, EXIT_MSR_LOAD_COUNT),
 
@@ -164,8 +166,6 @@ static const struct row rows[] = {
 	  C(EVENT_IS(EVENT(TYPE_NMI, 2) | EVENT_CODE)), C(EVENT_IS(EVENT(TYPE_NMI, 2))) },
 	{ L2_REAL, 0, "27.2.1.3 error code for an exception in real mode", NOTHING, C(EVENT_IS(GP_WITH_CODE)),
 	  C(EVENT_IS(EVENT(TYPE_HARDWARE, 13))) },
-	{ L2_FLAT, 0, "27.2.1.3 error code for an exception in real mode", C(EVENT_IS(GP_WITH_CODE)), C(OFF(GUEST_CR0, CR0_PE)),
-	  NOTHING },
 #define NO_CODE(vector, name) \
 	{ N, 0, "27.2.1.3 error code for an exception that has none", NOTHING, \
 	  C(EVENT_IS(EVENT(TYPE_HARDWARE, vector) | EVENT_CODE)), C(EVENT_IS(EVENT(TYPE_HARDWARE, vector))) }

@@ -2,7 +2,7 @@
 /* VM-entry checks of the guest's registers and other state (SDM 27.3.1 but segments), rule by rule. */
 #include "rows.h"
 
-#define N		ROW_NATIVE
+#define N		L2_NATIVE
 #define P		L2_PAE
 #define EPT		L2_WITH_EPT
 #define NOT_CANONICAL	0x0000800000000000ull

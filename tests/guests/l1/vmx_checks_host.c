@@ -2,7 +2,7 @@
 /* VM-entry checks of the host-state area (SDM 27.2.2 to 27.2.4), rule by rule. */
 #include "rows.h"
 
-#define N		ROW_NATIVE
+#define N		L2_NATIVE
 #define NOT_CANONICAL	0x0000800000000000ull
 #define CANONICAL	0x00007fffffffffffull
 #define KERNEL_HALF	0xffff800000000000ull

@@ -2,7 +2,7 @@
 /* VM-entry checks of the guest's segment registers (SDM 27.3.1.2), rule by rule and register by register. */
 #include "rows.h"
 
-#define N		ROW_NATIVE
+#define N		L2_NATIVE
 #define P		L2_PAE		/* protected mode, without EPT */
 #define U		L2_FLAT		/* with the unrestricted guest */
 #define NOT_CANONICAL	0x0000800000000000ull

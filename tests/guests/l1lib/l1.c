@@ -115,6 +115,8 @@ void vmx_enable(void)
 
 void vmx_disable(void) { vmx_off(); }
 
+u64 vmxon_region(void) { return physical(vmxon_regions[cpu_number()]); }
+
 struct vmx_result vmx_result_of(u32 flags, u32 vector)
 {
 	struct vmx_result r = { VMX_OK, 0, 0, flags & FLAGS_VMX };

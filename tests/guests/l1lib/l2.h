@@ -37,6 +37,7 @@
 /* L2_LONG and L2_COMPAT are for 64-bit L1s; L2_REAL and L2_FLAT need the unrestricted guest, and turn EPT on. */
 enum l2_mode { L2_REAL, L2_V86, L2_FLAT, L2_PAGED, L2_PAE, L2_COMPAT, L2_LONG, L2_MODES };
 extern const char *const l2_mode_names[L2_MODES];
+#define L2_NATIVE	(L1_IS_64 ? L2_LONG : L2_PAE)	/* for what doesn't depend on the mode */
 bool l2_can(enum l2_mode mode);		/* on this CPU, from this L1? */
 
 /* For l2_setup(): */

@@ -2,7 +2,7 @@
 /* Runs rows: see rows.h. */
 #include "rows.h"
 
-#define GUARD_TICKS	1000
+#define GUARD_TICKS	1000000
 #define WIDTH_NATURAL(field) ((field) >> 13 == 3)
 
 static struct l2 l2;
@@ -84,14 +84,6 @@ static void apply(const struct change *c)
 	}
 }
 
-static void guard(void)		/* a state that only an event ends must end */
-{
-	if (vmcs_get(GUEST_ACTIVITY_STATE) == ACTIVITY_ACTIVE || !CAN_PIN(PIN_TIMER))
-		return;
-	vmcs_on(PIN_CTRLS, PIN_TIMER);
-	vmcs_set(PREEMPTION_TIMER, GUARD_TICKS);
-}
-
 static void start(const struct row *row)
 {
 	void *low;
@@ -100,6 +92,10 @@ static void start(const struct row *row)
 	memset((void *)(uptr)ROW_PAGE(0), 0, ROW_PAGES * 4096);
 	*linked = (u32)CAP(BASIC) & BASIC_REVISION;
 	l2_setup(&l2, row->mode, row->with);
+	if (CAN_PIN(PIN_TIMER)) {		/* whatever state a row makes, it ends */
+		vmcs_on(PIN_CTRLS, PIN_TIMER);
+		vmcs_set(PREEMPTION_TIMER, GUARD_TICKS);
+	}
 	low = (void *)(uptr)L2_LOW_CODE;
 	memcpy(low, vmcall_hlt, sizeof(vmcall_hlt));
 	memcpy((void *)(uptr)L2_CODE_AT, vmcall_hlt, sizeof(vmcall_hlt));
@@ -110,7 +106,6 @@ static void run(const struct row *row, u32 number, const struct change *c, const
 	start(row);
 	apply(row->both);
 	apply(c);
-	guard();
 	result_l2_f(l2_run(&l2), "%s | %s %u %s", row->rule, l2_mode_names[row->mode], number, what);
 	__asm__ volatile("lgdt %0; lidt %1"
 			 : : "m"((struct descriptor_pointer){ 0xffff, (uptr)gdt }), "m"(idt_pointer) : "memory");

@@ -32,7 +32,6 @@ enum { CHANGE_NONE, CHANGE_SET, CHANGE_ON, CHANGE_OFF, CHANGE_BEYOND, CHANGE_BEF
 #define ROW_LINKED	ROW_PAGE(2)		/* a VMCS: it has the revision id */
 #define ROW_CURRENT	0x1000000u		/* as a link pointer: the current VMCS */
 
-#define ROW_NATIVE	(L1_IS_64 ? L2_LONG : L2_PAE)	/* the mode for what doesn't depend on it */
 #define ROW_CHANGES	8
 struct row {
 	u8 mode, with;			/* as l2_setup() takes them */

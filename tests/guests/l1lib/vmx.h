@@ -124,6 +124,7 @@ bool l1_begin(void);
 void l1_begin_ap(void);			/* the same for another CPU, after l1_begin() */
 void vmx_enable(void);			/* VMXON with a region of its own */
 void vmx_disable(void);
+u64 vmxon_region(void);			/* of this CPU */
 u32 vmx_address_bits(void);		/* of addresses in a VMCS: 32 if IA32_VMX_BASIC says so */
 u32 physical_bits(void);		/* MAXPHYADDR */
 
