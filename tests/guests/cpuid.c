@@ -7,7 +7,7 @@
 #define LEAF_PT		0x14u		/* hidden where it is, another leaf's answer where it isn't */
 #define LEAF_SPARE	0x40000000u	/* never a CPU's */
 #define SUBLEAVES	4
-#define LEAF1_VMX_SMX	(BIT(5) | BIT(6))
+#define LEAF1_SMX	BIT(6)
 #define LEAF1_XSAVE	BIT(26)
 #define LEAF1_OSXSAVE	BIT(27)
 #define LEAF7_PKU	BIT(3)
@@ -71,7 +71,7 @@ static void us(void)
 	if (!on_us())
 		return;
 	promise(r.eax == 1 && r.ebx == LEAF_XMHF && r.ecx == 0x52505648, "leaf_us", "leaf 46484D58h names us, at depth 1");
-	promise(!(cpuid(1, 0).ecx & LEAF1_VMX_SMX), "vmx_hidden", "VMX and SMX aren't shown");
+	promise(!(cpuid(1, 0).ecx & LEAF1_SMX), "smx_hidden", "SMX isn't shown");
 }
 
 /* The upper halves of the result registers are 0 in 64-bit mode; 1 if so. */

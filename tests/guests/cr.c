@@ -66,19 +66,27 @@ static void cr4_bits(void)
 	for (u32 bit = 0; bit < 32; bit++) {
 		u32 trap;
 
-		if (BIT(bit) & (CR4_VMXE | CR4_SMXE))
-			continue;
 		trap = write_cr4(cr4 | BIT(bit));
 		fact("cr4.bit%u trap %u value %x", bit, trap, READ_CR(4));
 		WRITE_CR(4, cr4);
 	}
-	if (on_us()) {
-		expect(write_cr4(cr4 | CR4_VMXE) == GP_TRAP && write_cr4(cr4 | CR4_SMXE) == GP_TRAP, "no #GP");
-		expect(write_cr4(cr4 | CR4_VMXE | CR4_PSE) == GP_TRAP && READ_CR(4) == cr4, "cr4 %x", READ_CR(4));
-		kept("cr4_vmxe", "CR4.VMXE and SMXE are #GP(0), as on a CPU without them");
+	expect(write_cr4(cr4 | CR4_SMXE) == GP_TRAP && write_cr4(cr4 | CR4_SMXE | CR4_VMXE) == GP_TRAP && READ_CR(4) == cr4, "SMXE");
+	kept("cr4_smxe", "CR4.SMXE is #GP(0), as on a CPU without it");
+}
+
+/* A write that changes VMXE is the hypervisor's to do, with all else that it changes and the faults of that. */
+static void cr4_with_vmxe(void)
+{
+	u32 cr4 = READ_CR(4);
+
+	for (u32 bit = 0; bit < 32; bit++) {
+		u32 trap = write_cr4((cr4 | CR4_VMXE) ^ BIT(bit));
+
+		fact("cr4.bit%u with VMXE trap %u value %x", bit, trap, READ_CR(4));
+		WRITE_CR(4, cr4);
+		expect(READ_CR(4) == cr4, "back from bit %u: %x", bit, READ_CR(4));
 	}
-	expect(!(READ_CR(4) & CR4_VMXE), "cr4 %x", READ_CR(4));
-	kept("cr4_reads", "CR4 shows no VMXE");
+	kept("cr4_vmxe", "CR4.VMXE goes on and off");
 }
 
 static bool memory_works(void)
@@ -113,6 +121,7 @@ static void paging_32_toggles(void)
 
 static void pae(void)
 {
+	static const u32 reload[] = { CR4_PSE, CR4_PGE };
 	u32 cr0 = READ_CR(0), cr3;
 	u64 *table, good;
 
@@ -144,6 +153,17 @@ static void pae(void)
 	table[3] = good;
 	expect(write_cr0(cr0 | CR0_PG | CR0_CD) == NO_TRAP && memory_works(), "good again");
 	kept("pae_bad", "a reserved bit in a PDPTE is #GP(0) for CR3, PG and CD, and changes nothing");
+	WRITE_CR(0, cr0 | CR0_PG);
+	table[3] = good | PDPTE_BAD;
+	for (u32 i = 0, cr4 = READ_CR(4); i < ARRAY_SIZE(reload); i++) {
+		expect(write_cr4(cr4 ^ reload[i]) == GP_TRAP && READ_CR(4) == cr4, "CR4 %x: %x", cr4 ^ reload[i], READ_CR(4));
+		expect(write_cr4(cr4 ^ reload[i] ^ CR4_VMXE) == GP_TRAP && READ_CR(4) == cr4, "and VMXE: %x", READ_CR(4));
+	}
+	expect(write_cr4(READ_CR(4) ^ CR4_VMXE) == NO_TRAP && write_cr4(READ_CR(4) ^ CR4_VMXE) == NO_TRAP, "VMXE alone");
+	table[3] = good;
+	for (u32 i = 0, cr4 = READ_CR(4); i < ARRAY_SIZE(reload); i++)
+		expect(write_cr4(cr4 ^ reload[i] ^ CR4_VMXE) == NO_TRAP && memory_works() && write_cr4(cr4) == NO_TRAP, "%x", reload[i]);
+	kept("pae_bad_cr4", "so it is for CR4.PSE and PGE, with VMXE or without, but not for VMXE alone");
 	paging_off();
 	WRITE_CR(0, cr0);
 }
@@ -222,6 +242,7 @@ void guest_main(void)
 	cr0_parts(CR0_CD);
 	kept("lmsw_clts", "LMSW, SMSW and CLTS see and change CR0, with CD too");
 	cr4_bits();
+	cr4_with_vmxe();
 	paging_32_toggles();
 	pae();
 	pdptes_are_loaded();

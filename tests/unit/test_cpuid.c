@@ -101,7 +101,7 @@ PROMISE(what_the_guest_cannot_have_is_hidden_always_and_nothing_beside_it)
 	static const struct { u32 leaf, subleaf; enum cpuid_register reg; u32 bits; } hidden[] = {
 		{ 1, 0,		 EAX, 0 },
 		{ 1, 0,		 EBX, 0 },
-		{ 1, 0,		 ECX, BIT(5) | BIT(6) },	/* VMX, SMX */
+		{ 1, 0,		 ECX, BIT(6) },		/* SMX */
 		{ 1, 0,		 EDX, 0 },
 		{ 7, 0,		 EAX, 0 },
 		{ 7, 0,		 EBX, BIT(25) },		/* Intel PT */
@@ -191,7 +191,7 @@ PROMISE(a_row_for_any_subleaf_holds_for_every_subleaf)
 
 	start_shown();
 	for (u32 i = 0; i < ARRAY_SIZE(subleaves); i++) {
-		assert_int_equal(seen(1, subleaves[i], ECX), (u32)~(BIT(5) | BIT(6)));
+		assert_int_equal(seen(1, subleaves[i], ECX), (u32)~BIT(6));
 		assert_int_equal(seen(0x14, subleaves[i], EBX), 0);
 	}
 }
@@ -215,7 +215,7 @@ PROMISE(a_leaf_that_the_cpu_lacks_answers_as_the_hardware_does)
 	assert_true(is_hardwares(7, 0));
 	assert_true(is_hardwares(0xd, 1));
 	assert_true(is_hardwares(0x14, 0));
-	assert_int_equal(seen(1, 0, ECX) & BIT(5), 0);
+	assert_int_equal(seen(1, 0, ECX) & BIT(6), 0);
 	assert_int_equal(seen(0x80000001, 0, EDX) & BIT(27), 0);
 	start_with(7, 0);
 	assert_false(is_hardwares(7, 0));

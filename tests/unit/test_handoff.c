@@ -79,8 +79,23 @@ PROMISE(modules_lie_behind_the_runtime_and_below_the_hand_over)
 	REFUSED(module[0].length, ~0ull);
 }
 
+PROMISE(the_pool_for_nested_tables_lies_between_the_runtime_and_the_modules)
+{
+	struct handoff h = good();
+
+	h.options.ept_pool = h.module[0].base - USED;
+	assert_null(handoff_problem(&h, AT, BASE, IMAGE, RUNTIME));
+	h.options.ept_pool += PAGE_SIZE;
+	assert_non_null(handoff_problem(&h, AT, BASE, IMAGE, RUNTIME));
+	h.module_count = 0;
+	assert_null(handoff_problem(&h, AT, BASE, IMAGE, RUNTIME));
+	REFUSED(options.ept_pool, PAGE_SIZE - 1);
+	REFUSED(options.ept_pool, round_down(~0ull, PAGE_SIZE));
+}
+
 RUN(T(a_good_one_is_believed),
     T(the_range_is_where_the_code_runs_and_lies_below_4_gib),
     T(the_runtime_and_the_hand_over_lie_in_the_range),
     T(no_list_leads_out_of_its_array),
-    T(modules_lie_behind_the_runtime_and_below_the_hand_over))
+    T(modules_lie_behind_the_runtime_and_below_the_hand_over),
+    T(the_pool_for_nested_tables_lies_between_the_runtime_and_the_modules))

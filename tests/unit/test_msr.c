@@ -2,6 +2,7 @@
 /*
  * L1's MSRs, row by row: hidden, kept by us, or the hardware's; and which of them exit.
  * Links: xmhf/runtime/guest/msr.c xmhf/runtime/guest/policy.c xmhf/lib/mtrr.c
+ * Links: xmhf/runtime/nested/caps.c xmhf/runtime/nested/caps_table.c xmhf/runtime/nested/vmcs12.c xmhf/lib/string.c
  */
 #include "fake_cpu.h"
 
@@ -11,6 +12,7 @@
 #include "hypapp/hypapp.h"
 #include "machine/machine.h"
 #include "memory/ept01.h"
+#include "nested/nested.h"
 
 #define WIDTH		36u
 #define VCNT		10u
@@ -18,6 +20,7 @@
 #define GARBAGE		0xdeadbeef00000000ull
 
 struct machine machine;
+struct vmx_caps_offered nested_caps;
 
 static u32 retypes, apic_reads, apic_writes;
 static struct { enum xmhf_result result; u32 asked, msr; u64 value; } hypapp;
@@ -61,14 +64,14 @@ void io_policy_init(void) { }
 struct range { u32 first, last; };
 
 static const struct range hidden[] = {
-	{ MSR_SMM_MONITOR_CTL, MSR_SMM_MONITOR_CTL }, { MSR_FRED_RSP0, MSR_FRED_LAST }, { MSR_VMX_BASIC, MSR_VMX_LAST },
+	{ MSR_SMM_MONITOR_CTL, MSR_SMM_MONITOR_CTL }, { MSR_FRED_RSP0, MSR_FRED_LAST }, { MSR_VMX_VMFUNC + 1, MSR_VMX_LAST },
 	{ 0x560, 0x561 }, { MSR_RTIT_CTL, MSR_RTIT_LAST }, { 0x40000000, 0x400001ff }, { 0x4b564d00, 0x4b564dff },
 };
 
 static const struct range ours[] = {	/* both ways */
 	{ MSR_APIC_BASE, MSR_APIC_BASE }, { MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL }, { MSR_MTRRCAP, MSR_MTRRCAP },
 	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 31 }, { 0x250, 0x250 }, { 0x258, 0x259 }, { 0x268, 0x26f },
-	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE },
+	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE }, { MSR_VMX_BASIC, MSR_VMX_VMFUNC },
 };
 
 static const struct range writes_are_ours[] = {
@@ -90,6 +93,7 @@ static void start(void)
 	cpu_reset();
 	memset(&machine, 0, sizeof(machine));
 	memset(&hypapp, 0, sizeof(hypapp));
+	memset(&nested_caps, 0, sizeof(nested_caps));
 	machine.maxphyaddr = WIDTH;
 	machine.mtrr.cap = VCNT | MTRR_CAP_FIX;
 	machine.mtrr.def_type = MTRR_DEF_E | MTRR_DEF_FE | MEMTYPE_WB;
@@ -143,7 +147,7 @@ PROMISE(an_msr_that_is_not_listed_faults_exactly_when_the_hardware_does)
 PROMISE(a_fault_changes_no_register)
 {
 	start();
-	assert_false(reads(MSR_VMX_BASIC));
+	assert_false(reads(MSR_VMX_LAST));
 	assert_true(cpu.vcpu.regs.rax == GARBAGE);
 	assert_true(cpu.vcpu.regs.rdx == GARBAGE);
 }
@@ -161,11 +165,39 @@ PROMISE(hidden_msrs_fault_on_read_and_write_though_the_cpu_has_them)
 	assert_int_equal(cpu.msr_writes, 0);
 }
 
-PROMISE(feature_control_reads_locked_with_vmx_off_and_cannot_be_written)
+/* As a CPU without TRUE MSRs, secondary controls and VM functions would have them. */
+PROMISE(vmx_capabilities_are_those_offered_and_cannot_be_written)
+{
+	static const u32 lacking[] = {
+		MSR_VMX_SECONDARY_CTRLS, MSR_VMX_EPT_VPID_CAP, MSR_VMX_TRUE_PIN_CTRLS, MSR_VMX_TRUE_ENTRY_CTRLS, MSR_VMX_VMFUNC,
+	};
+
+	start();
+	for (u32 i = 0; i < CAPS; i++) {
+		cpu_add_msr(MSR_VMX_BASIC + i, 0x1234);
+		nested_caps.msr[i] = 0x1122000000000000 + i;
+	}
+	for (u32 msr = MSR_VMX_BASIC; msr <= MSR_VMX_CR4_FIXED1; msr++) {
+		assert_true(reads_as(msr, 0x1122000000000000 + msr - MSR_VMX_BASIC));
+		assert_false(writes(msr, 0x1234));
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(lacking); i++)
+		assert_false(reads(lacking[i]));
+	nested_caps.msr[CAP_BASIC] |= BASIC_TRUE_CTRLS;
+	nested_caps.msr[CAP_PRIMARY] = (u64)PRIMARY_SECONDARY << 32;
+	nested_caps.msr[CAP_SECONDARY] = (u64)(SECONDARY_EPT | SECONDARY_VMFUNC) << 32;
+	for (u32 i = 0; i < ARRAY_SIZE(lacking); i++) {
+		assert_true(reads_as(lacking[i], nested_caps.msr[lacking[i] - MSR_VMX_BASIC]));
+		assert_false(writes(lacking[i], 0x1234));
+	}
+	assert_int_equal(cpu.msr_writes, 0);
+}
+
+PROMISE(feature_control_reads_locked_with_vmx_on_and_cannot_be_written)
 {
 	start();
 	cpu_add_msr(MSR_FEATURE_CONTROL, FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX | 0xff00);
-	assert_true(reads_as(MSR_FEATURE_CONTROL, FEATURE_CONTROL_LOCK));
+	assert_true(reads_as(MSR_FEATURE_CONTROL, FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX));
 	assert_false(writes(MSR_FEATURE_CONTROL, FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX));
 	assert_false(writes(MSR_FEATURE_CONTROL, FEATURE_CONTROL_LOCK));
 	assert_int_equal(cpu.msr_writes, 0);
@@ -394,7 +426,8 @@ PROMISE(exactly_the_listed_msrs_exit)
 RUN(T(an_msr_that_is_not_listed_is_the_hardwares),
     T(an_msr_that_is_not_listed_faults_exactly_when_the_hardware_does), T(a_fault_changes_no_register),
     T(hidden_msrs_fault_on_read_and_write_though_the_cpu_has_them),
-    T(feature_control_reads_locked_with_vmx_off_and_cannot_be_written),
+    T(vmx_capabilities_are_those_offered_and_cannot_be_written),
+    T(feature_control_reads_locked_with_vmx_on_and_cannot_be_written),
     T(feature_control_faults_on_a_cpu_that_lacks_it), T(a_microcode_update_is_ignored),
     T(execute_disable_cannot_be_switched_off), T(xss_takes_what_the_hardware_takes_but_for_intel_pt),
     T(apic_base_is_asked_of_its_own_rules), T(mtrrs_are_read_from_our_state_and_never_from_the_hardware),

@@ -16,6 +16,8 @@ const struct xmhf_hypapp xmhf_hypapp;
 
 enum verdict hypapp_verdict(const struct vcpu *v, enum xmhf_result result) { return INJECT; }
 void ept01_retype(void) { }
+struct vmx_caps_offered nested_caps;
+bool caps_has_msr(const struct vmx_caps_offered *offered, u32 msr) { return false; }
 bool apic_base_read(u32 msr, u64 *value) { return false; }
 bool apic_base_write(u32 msr, u64 value) { return false; }
 void cpuid_policy_init(void) { }

@@ -20,7 +20,7 @@ struct boot_options {
 	u64 loglvl;		/* 0 (errors only) to 7, 4 by default */
 	u64 max_cpus;		/* 1 to 1024 */
 	u64 stat_user;		/* 1: statistics hypercalls from CPL 3 too */
-	u64 ept_pool;		/* bytes for EPT02; 0: decide by memory size */
+	u64 ept_pool;		/* bytes for EPT02; 0: decide by memory size. The hand-over has what was decided */
 	struct uart_options serial;
 	u32 padding;
 	char app[CMDLINE_APP_SIZE];	/* the hypapp's words, "app.a=1 app.b=2" */

@@ -8,6 +8,14 @@ static bool module_fits(const struct mem_range *m, u64 from, u64 to)
 	return !(m->base & PAGE_MASK) && m->base >= from && m->base <= to && m->length <= to - m->base;
 }
 
+/* Whole pages below the modules. */
+static bool pool_fits(const struct handoff *h, u64 from, u64 to)
+{
+	for (u32 i = 0; i < h->module_count; i++)
+		to = MIN(to, h->module[i].base);
+	return !(h->options.ept_pool & PAGE_MASK) && h->options.ept_pool <= to - from;
+}
+
 const char *handoff_problem(const struct handoff *h, u64 at, u64 base, u32 image_size, u32 memory_size)
 {
 	u64 used = base + image_size + round_up((u64)memory_size, PAGE_SIZE) + SCRATCH_SIZE;
@@ -23,6 +31,8 @@ const char *handoff_problem(const struct handoff *h, u64 at, u64 base, u32 image
 	for (u32 i = 0; i < h->module_count; i++)
 		if (!module_fits(&h->module[i], used, at))
 			return "a module is out of place";
+	if (!pool_fits(h, used, at))
+		return "the memory for nested page tables doesn't fit";
 	if (h->options.max_cpus == 0 || h->options.app[CMDLINE_APP_SIZE - 1])
 		return "its options weren't parsed";
 	return NULL;

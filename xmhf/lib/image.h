@@ -3,7 +3,7 @@
  * What the three stages tell each other: the headers inside hypervisor-x86-*.bin, which is the secure
  * loader followed by the runtime, and the hand-over that the loader writes into the range it chose.
  *
- * The range, from its base: secure loader | runtime, its BSS | free | hypapp modules | hand-over (its end).
+ * The range, from its base: secure loader | runtime, its BSS | free | EPT02 | hypapp modules | hand-over (its end).
  */
 #ifndef XMHF_LIB_IMAGE_H
 #define XMHF_LIB_IMAGE_H

@@ -5,6 +5,7 @@
  */
 #include "lib/console.h"
 #include "lib/cpu_checks.h"
+#include "lib/ept_pool.h"
 #include "lib/string.h"
 #include "loader/loader.h"
 
@@ -14,7 +15,7 @@
 #define GUEST_MODULE	1
 #define APP_MODULE	2	/* and following */
 
-#define RANGE_FIXED	(8ull << 20)		/* bytes beside the runtime, for tables */
+#define RANGE_FIXED	(6ull << 20)		/* bytes beside the runtime, for tables */
 #define RANGE_PER_CPU	(256ull << 10)
 #define IMAGE_MAX	(8u << 20)		/* bytes: no image of ours is larger */
 
@@ -98,6 +99,16 @@ static void copy_app_modules(struct handoff *h)
 	}
 }
 
+/* That the guest will have. */
+static u64 ram_bytes(void)
+{
+	struct e820_map map = boot.map;
+
+	if (SUBARCH_BITS == 32)
+		(void)e820_hide_above_4g(&map);
+	return e820_ram_bytes(&map);
+}
+
 static u32 guest_drive(void)
 {
 	if (options.boot_drive != BOOT_DRIVE_UNSET)
@@ -129,8 +140,10 @@ void loader_main(u32 magic, u32 info)
 	const struct runtime_header *runtime = (const void *)((const u8 *)image + image->size);
 	u64 rsdp = find_rsdp();
 	u32 cpus = count_cpus(rsdp);
+
+	options.ept_pool = ept_pool_bytes(&options, ram_bytes(), cpus);
 	u64 size = round_up(image->size + runtime->memory_size + HANDOFF_ROOM + app_modules_size() +
-			    RANGE_FIXED + cpus * RANGE_PER_CPU, SIZE_2M);
+			    RANGE_FIXED + cpus * RANGE_PER_CPU + options.ept_pool, SIZE_2M);
 	u64 base = place_range(&boot, options.sl_base, size);
 	struct handoff *h = (void *)(uptr)(base + size - HANDOFF_ROOM);
 

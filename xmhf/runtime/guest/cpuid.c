@@ -15,7 +15,6 @@
 #define LEAF_US		0x46484d58	/* "XMHF": EBX:ECX the signature again, EAX the depth */
 #define LEAF_US_TAIL	0x52505648	/* "HVPR" */
 
-#define LEAF1_ECX_VMX		BIT(5)
 #define LEAF1_ECX_SMX		BIT(6)
 #define LEAF1_ECX_OSXSAVE	BIT(27)
 #define LEAF1_EDX_APIC		BIT(9)
@@ -58,7 +57,7 @@ struct cpuid_mask {
 #define ANY_SUBLEAF	(~0u)
 
 static const struct cpuid_mask masks[] = {
-	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_VMX | LEAF1_ECX_SMX,		NEVER, 0 },
+	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_SMX,				NEVER, 0 },
 	{ 1, ANY_SUBLEAF,	   ECX, LEAF1_ECX_OSXSAVE,			AS_IN_CR4, CR4_OSXSAVE },
 	{ 1, ANY_SUBLEAF,	   EDX, LEAF1_EDX_APIC,				WHILE_APIC_ON, 0 },
 	{ 7, 0,			   EBX, LEAF7_EBX_INVPCID,			WITH_CONTROL, SECONDARY_INVPCID },

@@ -7,14 +7,6 @@
 #include "machine/machine.h"
 #include "memory/ept01.h"
 
-/* Exit qualification, SDM table 28-7. */
-#define QUAL_READ		BIT(0)
-#define QUAL_WRITE		BIT(1)
-#define QUAL_FETCH		BIT(2)
-#define QUAL_HAS_LINEAR		BIT(7)
-#define QUAL_TRANSLATED		BIT(8)
-#define QUAL_NMI_UNBLOCKING	BIT(12)
-
 static u32 touches;		/* of our range, by the guest; counted, told once */
 
 static void report_once(u64 at, u32 qualification)
@@ -24,8 +16,7 @@ static void report_once(u64 at, u32 qualification)
 			 qualification & QUAL_FETCH ? "executes" : "writes to", at);
 }
 
-/* Redoes what the exit interrupted: event delivery, or an IRET that had unblocked NMIs (SDM 28.2.3). */
-static enum verdict retry(u32 qualification)
+enum verdict guest_retry(u32 qualification)
 {
 	if (vmcs_read32(IDT_VECTORING_INFO) & INTR_VALID)
 		guest_redeliver();
@@ -55,7 +46,7 @@ static enum verdict our_range(struct vcpu *v, u64 at, u32 qualification)
 	lock_take(&ept01_lock);
 	ept01_throw_away((gpa1_t){ at & ~(u64)PAGE_MASK });
 	lock_drop(&ept01_lock);
-	return retry(qualification);
+	return guest_retry(qualification);
 }
 
 /* The guest may do all that it tried by now: the violation was stale, or the hypapp gave the rights back. */
@@ -88,17 +79,20 @@ static enum verdict ask_hypapp(struct vcpu *v, u64 at, u32 qualification)
 	case XMHF_INJECT:
 		return INJECT;
 	case XMHF_SKIP:
-		return retry(qualification);
+		return guest_retry(qualification);
 	case XMHF_CHAIN:
 		break;
 	}
-	return is_allowed(at, qualification) ? retry(qualification) : refuse(v);
+	return is_allowed(at, qualification) ? guest_retry(qualification) : refuse(v);
 }
 
 enum verdict guest_ept_violation(struct vcpu *v)
 {
-	u64 at = vmcs_read(GUEST_PHYSICAL_ADDR);
-	u32 qualification = (u32)vmcs_read(EXIT_QUALIFICATION);
+	return guest_ept_violation_at(v, vmcs_read(GUEST_PHYSICAL_ADDR), (u32)vmcs_read(EXIT_QUALIFICATION));
+}
+
+enum verdict guest_ept_violation_at(struct vcpu *v, u64 at, u32 qualification)
+{
 	struct ept_leaf leaf;
 	bool mapped, filled = true;
 
@@ -113,7 +107,7 @@ enum verdict guest_ept_violation(struct vcpu *v)
 		return refuse(v);		/* beyond what EPT translates, or out of tables */
 	if (mapped && (leaf.rights & EPT_RWX) != EPT_RWX)
 		return ask_hypapp(v, at, qualification);
-	return retry(qualification);
+	return guest_retry(qualification);
 }
 
 u32 guest_touches(void)

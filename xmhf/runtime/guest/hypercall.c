@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* VMCALL: the hypapp's numbers, the core's (xmhf/hypercall.h), and #UD for the rest. */
+/* VMCALL: the hypapp's numbers, the core's (xmhf/hypercall.h), and what a CPU does for the rest. */
 #include <xmhf/hypercall.h>
 #include "guest/exits.h"
 #include "guest/memory.h"
@@ -9,6 +9,9 @@
 #include "machine/log.h"
 #include "machine/machine.h"
 #include "memory/pool.h"
+#include "nested/l2_exits.h"
+#include "nested/nested.h"
+#include "nested/state.h"
 #include "start/cpus.h"
 
 #define LOG_CHUNK	256u		/* bytes of text on our stack */
@@ -124,7 +127,7 @@ static __attribute__((noinline)) enum verdict serve(struct vcpu *v, u32 index)
 static enum verdict core_call(struct vcpu *v, u32 index)
 {
 	if (!machine.handoff.options.stat_user && guest_cpl() != 0)
-		return inject(v, UD_FAULT, -1);
+		return nested_vmcall(v);
 	if (index < ARRAY_SIZE(calls))
 		return serve(v, index);
 	v->regs.rax = XMHF_CALL_UNKNOWN;
@@ -137,7 +140,17 @@ static __attribute__((noinline)) enum verdict hypapp_call(struct vcpu *v, u32 nu
 
 	if (number - XMHF_CALL_HYPAPP_FIRST <= XMHF_CALL_HYPAPP_LAST - XMHF_CALL_HYPAPP_FIRST)
 		result = hypapp_hypercall(v, number);
-	return result == XMHF_CHAIN ? inject(v, UD_FAULT, -1) : hypapp_verdict(v, result);
+	return result == XMHF_CHAIN ? nested_vmcall(v) : hypapp_verdict(v, result);
+}
+
+enum verdict l2_vmcall(struct vcpu *v)
+{
+	enum xmhf_result result = hypapp_hypercall(v, (u32)v->regs.rax);
+
+	if (result != XMHF_CHAIN)
+		return hypapp_verdict(v, result);
+	v->nested->exit = (struct l2_exit){ .reason = EXIT_VMCALL };
+	return REFLECT;
 }
 
 enum verdict guest_vmcall(struct vcpu *v)

@@ -7,9 +7,12 @@
 #include "guest/exits.h"
 #include "guest/state.h"
 #include "machine/cpu_insn.h"
+#include "nested/nested.h"
 
 enum verdict guest_init(struct vcpu *v)
 {
+	if (nested_takes_init(v))
+		return RESUME;
 	if (v->index == 0)
 		return SHUT_DOWN;		/* INIT of the boot processor is how a machine is reset */
 	__atomic_store_n(&v->waits_for_sipi, true, __ATOMIC_SEQ_CST);

@@ -7,6 +7,8 @@
 #include "hypapp/hypapp.h"
 #include "machine/cpu_insn.h"
 #include "machine/lapic.h"
+#include "nested/events.h"
+#include "vmx/primary.h"
 #include "vmx/setup.h"
 
 #define WINDOW_CTRLS	(PRIMARY_INTR_WINDOW | PRIMARY_HLT)
@@ -41,10 +43,7 @@ static int highest(const struct vcpu *v)
 
 static void watch_window(struct vcpu *v, bool wanted)
 {
-	u32 ctrls = wanted ? v->primary_ctrls | WINDOW_CTRLS : v->primary_ctrls & ~WINDOW_CTRLS;
-
-	if (ctrls != v->primary_ctrls)
-		vmcs_write(PRIMARY_CTRLS, v->primary_ctrls = ctrls);
+	primary_window(v, WINDOW_CTRLS, wanted);
 }
 
 static bool guest_is_open(void)
@@ -54,13 +53,18 @@ static bool guest_is_open(void)
 	       !(vmcs_read32(ENTRY_INTR_INFO) & INTR_VALID);
 }
 
+void interrupts_dequeue(struct vcpu *v, u8 vector)
+{
+	v->pending_vectors[vector / 32] &= ~BIT(vector % 32);
+}
+
 static void inject_next(struct vcpu *v)
 {
 	int vector = highest(v);
 
 	if (vector < 0)
 		return;
-	v->pending_vectors[vector / 32] &= ~BIT(vector % 32);
+	interrupts_dequeue(v, (u8)vector);
 	vmcs_write(ENTRY_INTR_INFO, INTR_VALID | INTR_EXTINT << 8 | (u32)vector);
 	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
 }
@@ -70,6 +74,8 @@ void interrupts_offer(struct vcpu *v)
 	u32 activity = vmcs_read32(GUEST_ACTIVITY_STATE);
 
 	work_clear(v, WORK_INTERRUPT);
+	if (v->in_l2 && highest(v) >= 0 && nested_takes_interrupt(v, highest(v)))
+		return;
 	if (activity != ACTIVITY_ACTIVE && activity != ACTIVITY_HLT)
 		return;
 	if (guest_is_open()) {

@@ -14,6 +14,10 @@ void interrupts_take(struct vcpu *v, bool wanted);
 /* Delivers @vector when the guest can take it, the highest one first. */
 void interrupts_queue(struct vcpu *v, u8 vector);
 
+/* It was delivered otherwise. */
+void interrupts_dequeue(struct vcpu *v, u8 vector);
+
+
 /* Calls the hypapp when the guest could take an interrupt. */
 void interrupts_ask_window(struct vcpu *v);
 

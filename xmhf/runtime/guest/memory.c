@@ -7,6 +7,7 @@
 #include "machine/machine.h"
 #include "machine/trap.h"
 #include "memory/ept01.h"
+#include "nested/nested.h"
 
 #define PDPT_ADDRESS	0xffffffe0u
 #define CR4_SMAP	BIT(21)
@@ -41,9 +42,19 @@ bool guest_write_physical(gpa1_t at, const void *from, size_t length)
 	return true;
 }
 
+/* What the guest that runs, L1 or L2, calls physical becomes L1-physical; see nested_translate. */
+static bool to_l1(u64 *at, u32 rights)
+{
+	struct vcpu *v = this_cpu();
+
+	return !v->in_l2 || nested_translate(v, at, rights);
+}
+
 bool guest_read_pdptes(u32 cr3, u64 pdpte[4])
 {
-	if (!guest_read_physical((gpa1_t){ cr3 & PDPT_ADDRESS }, pdpte, 4 * sizeof(pdpte[0])))
+	u64 at = cr3 & PDPT_ADDRESS;
+
+	if (!to_l1(&at, EPT_R) || !guest_read_physical((gpa1_t){ at }, pdpte, 4 * sizeof(pdpte[0])))
 		return false;
 	for (u32 i = 0; i < 4; i++)
 		if (!walk_pdpte_valid(pdpte[i], machine.maxphyaddr))
@@ -69,7 +80,7 @@ static bool find(u64 at, enum ept_rights rights, void **place)
 	return (leaf.rights & rights) == rights && leaf.hpa.at < machine.host_top;
 }
 
-/* A piece that doesn't cross a page. */
+/* A piece that doesn't cross a page; @at is L1-physical. */
 static bool touch(u64 at, enum walk_kind kind, void *data, size_t length)
 {
 	void *place;
@@ -89,6 +100,8 @@ static bool touch(u64 at, enum walk_kind kind, void *data, size_t length)
 static bool read_entry(void *unused, u64 at, void *entry, u32 size)
 {
 	(void)unused;
+	if (!to_l1(&at, 0))
+		return false;
 	if (at >= machine.host_top)
 		memset(entry, 0xff, size);
 	else
@@ -103,6 +116,8 @@ static bool mark_entry(void *unused, u64 at, u64 old, u64 new, u32 size)
 	void *entry;
 
 	(void)unused;
+	if (!to_l1(&at, EPT_RW))
+		return true;
 	lock_take(&ept01_lock);
 	found = find(at, EPT_RW, &entry);
 	if (found && size == sizeof(u32)) {
@@ -135,13 +150,16 @@ static u32 read_pkru(void)
 struct walk_regs guest_paging(void)
 {
 	struct walk_regs regs = {
-		.cr0 = state_cr0(), .cr3 = vmcs_read(GUEST_CR3), .cr4 = state_cr4(), .efer = vmcs_read(GUEST_EFER),
+		.cr3 = vmcs_read(GUEST_CR3), .efer = vmcs_read(GUEST_EFER),
 		.maxphyaddr = machine.maxphyaddr,
 		.rflags_ac = vmcs_read(GUEST_RFLAGS) & RFLAGS_AC,
 		.has_1g_pages = cpuid(0x80000001, 0).edx >> 26 & 1,
 	};
+	bool in_l2 = this_cpu()->in_l2;		/* VMCS02's masks are L1's: what L2 sees isn't what counts */
 	u64 pkrs;
 
+	regs.cr0 = in_l2 ? (uptr)vmcs_read(GUEST_CR0) : state_cr0();
+	regs.cr4 = in_l2 ? (uptr)vmcs_read(GUEST_CR4) : state_cr4();
 	for (u32 i = 0; i < ARRAY_SIZE(regs.pdpte); i++)
 		regs.pdpte[i] = vmcs_read((enum vmcs_field)(GUEST_PDPTE0 + 2 * i));
 	if (regs.cr4 & CR4_PKE)
@@ -177,6 +195,7 @@ static enum guest_access translate(const struct walk_regs *paging, const struct 
 static enum guest_access each_page(const struct walk_regs *paging, struct walk_access access, u64 linear, u8 *data,
 				   size_t length, struct guest_fault *fault)
 {
+	static const u32 rights[] = { [WALK_READ] = EPT_R, [WALK_WRITE] = EPT_W, [WALK_FETCH] = EPT_X };
 	enum guest_access status = GUEST_DONE;
 
 	while (length && status == GUEST_DONE) {
@@ -186,7 +205,8 @@ static enum guest_access each_page(const struct walk_regs *paging, struct walk_a
 		if (!(paging->efer & EFER_LMA))
 			linear = (u32)linear;
 		status = translate(paging, &tables, access, linear, &page, fault);
-		if (status == GUEST_DONE && !touch(page.gpa, access.kind, data, piece))
+		if (status == GUEST_DONE && (!to_l1(&page.gpa, rights[access.kind]) ||
+					     !touch(page.gpa, access.kind, data, piece)))
 			status = GUEST_FORBIDDEN;
 		if (data)
 			data += piece;

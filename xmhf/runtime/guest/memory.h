@@ -2,7 +2,7 @@
 /*
  * Reaching L1's memory. By physical address as ourselves: whatever protections EPT01 has. By linear address on
  * the guest's behalf: through its own paging and through EPT01, so an access of ours can do no more than one
- * of the guest's would have done.
+ * of the guest's would have done. While L2 runs the guest is L2, and what it calls physical goes through EPT12.
  */
 #ifndef GUEST_MEMORY_H
 #define GUEST_MEMORY_H

@@ -8,6 +8,7 @@
 #include "machine/machine.h"
 #include "machine/trap.h"
 #include "memory/ept01.h"
+#include "nested/nested.h"
 #include "vmx/setup.h"
 
 #define LEAF80000001_EDX_NX	BIT(20)
@@ -43,13 +44,21 @@ static bool write_ignored(u32 msr, u64 value)
 	return true;
 }
 
-/* Locked, with VMX off: as a firmware leaves it that has VT-x disabled. */
+/* Locked, with VMX on outside SMX, which is hidden. */
 static bool read_feature_control(u32 msr, u64 *value)
 {
 	bool exists = rdmsr_safe(msr, value);
 
-	*value = FEATURE_CONTROL_LOCK;
+	*value = FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX;
 	return exists;
+}
+
+static bool read_vmx_capability(u32 msr, u64 *value)
+{
+	if (!caps_has_msr(&nested_caps, msr))
+		return false;
+	*value = nested_caps.msr[msr - CAP_FIRST_MSR];
+	return true;
 }
 
 static bool read_mtrr(u32 msr, u64 *value)
@@ -115,7 +124,7 @@ static const struct msr_rule rules[] = {
 	{ MSR_APIC_BASE,	 1, apic_base_read,	  apic_base_write },
 	{ MSR_FEATURE_CONTROL,	 1, read_feature_control, write_faults },
 	{ MSR_BIOS_UPDT_TRIG,	 1, NULL,		  write_ignored },	/* microcode is the firmware's business */
-	{ MSR_SMM_MONITOR_CTL,	 1, read_faults,	  write_faults },	/* VMX isn't offered, nor is dual-monitor SMM */
+	{ MSR_SMM_MONITOR_CTL,	 1, read_faults,	  write_faults },	/* dual-monitor treatment isn't offered */
 	{ MSR_MISC_ENABLE,	 1, NULL,		  write_misc_enable },
 	{ MSR_MTRRCAP,		 1, read_mtrr,		  write_faults },
 	{ MSR_MTRR_PHYSBASE0,	 2 * MTRR_VARIABLE_MAX, read_mtrr, write_mtrr },
@@ -123,7 +132,7 @@ static const struct msr_rule rules[] = {
 	{ MSR_MTRR_FIX16K_80000, 2, read_mtrr,		  write_mtrr },
 	{ MSR_MTRR_FIX4K_C0000,	 8, read_mtrr,		  write_mtrr },
 	{ MSR_MTRR_DEF_TYPE,	 1, read_mtrr,		  write_mtrr },
-	{ MSR_VMX_BASIC, MSR_VMX_LAST - MSR_VMX_BASIC + 1, read_faults, write_faults },
+	{ MSR_VMX_BASIC, MSR_VMX_LAST - MSR_VMX_BASIC + 1, read_vmx_capability, write_faults },
 	{ MSR_PERF_GLOBAL_CTRL,	 1, NULL,		  write_perf_global_ctrl },
 	{ MSR_FRED_RSP0, MSR_FRED_LAST - MSR_FRED_RSP0 + 1, read_faults, write_faults },	/* hidden too */
 	{ MSR_RTIT_OUTPUT_BASE,	 2, read_faults,	  write_faults },	/* Intel PT is hidden */
@@ -161,14 +170,25 @@ void msr_policy_init(void)
 		intercept(&i386_rules[0]);
 }
 
+bool guest_msr_read(u32 msr, u64 *value)
+{
+	const struct msr_rule *rule = find(msr);
+
+	return rule && rule->read ? rule->read(msr, value) : rdmsr_safe(msr, value);
+}
+
+bool guest_msr_write(u32 msr, u64 value)
+{
+	const struct msr_rule *rule = find(msr);
+
+	return rule && rule->write ? rule->write(msr, value) : wrmsr_safe(msr, value);
+}
+
 enum verdict guest_rdmsr(struct vcpu *v)
 {
-	u32 msr = (u32)v->regs.rcx;
-	const struct msr_rule *rule = find(msr);
 	u64 value;
-	bool ok = rule && rule->read ? rule->read(msr, &value) : rdmsr_safe(msr, &value);
 
-	if (!ok)
+	if (!guest_msr_read((u32)v->regs.rcx, &value))
 		return inject(v, GP_FAULT, 0);
 	guest_set_edx_eax(v, value);
 	return ADVANCE;
@@ -178,7 +198,6 @@ enum verdict guest_wrmsr(struct vcpu *v)
 {
 	u32 msr = (u32)v->regs.rcx;
 	u64 value = guest_edx_eax(v);
-	const struct msr_rule *rule = find(msr);
 
 	if (mtrr_is_msr(msr, machine.mtrr.cap)) {
 		enum xmhf_result result = hypapp_mtrr_write(v, msr, value);
@@ -186,7 +205,5 @@ enum verdict guest_wrmsr(struct vcpu *v)
 		if (result != XMHF_CHAIN)
 			return hypapp_verdict(v, result);
 	}
-	if (!(rule && rule->write ? rule->write(msr, value) : wrmsr_safe(msr, value)))
-		return inject(v, GP_FAULT, 0);
-	return ADVANCE;
+	return guest_msr_write(msr, value) ? ADVANCE : inject(v, GP_FAULT, 0);
 }

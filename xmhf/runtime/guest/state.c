@@ -7,6 +7,7 @@
 #include "machine/lapic.h"
 #include "machine/machine.h"
 #include "machine/trap.h"
+#include "nested/nested.h"
 #include "vmx/nmi.h"
 #include "vmx/setup.h"
 
@@ -22,10 +23,15 @@ void state_copy_boot_sector(void)
 	memcpy((void *)(uptr)BOOT_SECTOR_AT, machine.handoff.boot_sector, sizeof(machine.handoff.boot_sector));
 }
 
-/* CD and NW: VM entries and exits don't load them, so the real ones stay 0. The rest VMX wants fixed. */
+/*
+ * CD and NW: VM entries and exits don't load them, so the real ones stay 0. The rest VMX wants fixed, PE and PG of them
+ * only from an L1 that is in VMX operation itself.
+ */
 uptr state_cr0_owned(void)
 {
-	return CR0_CD | CR0_NW | ((uptr)vmx_caps.cr0_fixed0 & ~(uptr)(CR0_PE | CR0_PG));
+	uptr theirs = nested_is_on(this_cpu()) ? 0 : CR0_PE | CR0_PG;
+
+	return CR0_CD | CR0_NW | ((uptr)vmx_caps.cr0_fixed0 & ~theirs);
 }
 
 uptr state_cr4_owned(void)

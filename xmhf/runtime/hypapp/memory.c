@@ -22,6 +22,8 @@ struct xmhf_flush xmhf_protect(gpa1_t from, u64 length, enum xmhf_rights rights)
 
 	lock_take(&ept01_lock);
 	owed = ept_protect(&ept01, from, length, (enum ept_rights)rights);
+	if (length && !owed.failed)
+		ept01_changed(from, length);
 	lock_drop(&ept01_lock);
 	return debt(owed);
 }
@@ -32,6 +34,8 @@ struct xmhf_flush xmhf_unprotect(gpa1_t from, u64 length)
 
 	lock_take(&ept01_lock);
 	owed = ept_unprotect(&ept01, from, length);
+	if (length && !owed.failed)
+		ept01_changed(from, length);
 	lock_drop(&ept01_lock);
 	return debt(owed);
 }

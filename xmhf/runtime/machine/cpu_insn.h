@@ -21,10 +21,12 @@
 #define CR4_PSE		BIT(4)
 #define CR4_PAE		BIT(5)
 #define CR4_PGE		BIT(7)
+#define CR4_LA57	BIT(12)
 #define CR4_VMXE	BIT(13)
 #define CR4_SMXE	BIT(14)
 #define CR4_PCIDE	BIT(17)
 #define CR4_OSXSAVE	BIT(18)
+#define CR4_SMEP	BIT(20)
 #define CR4_PKE		BIT(22)
 #define CR4_CET		BIT(23)
 #define CR4_FRED	BIT64(32)	/* 64-bit mode only */
@@ -62,6 +64,7 @@
 #define MSR_MISC_ENABLE			0x1a0
 #define  MISC_ENABLE_XD_OFF		BIT64(34)
 #define DEBUGCTL_BTF			BIT(1)		/* IA32_DEBUGCTL: in the VMCS */
+#define MSR_DEBUGCTL			0x1d9
 #define MSR_PAT				0x277
 #define MSR_VMX_BASIC			0x480
 #define MSR_VMX_PIN_CTRLS		0x481
@@ -98,6 +101,8 @@
 #define MSR_KVM_FIRST			0x4b564d00
 #define MSR_KVM_LAST			0x4b564dff
 #define MSR_EFER			0xc0000080
+#define MSR_FS_BASE			0xc0000100
+#define MSR_GS_BASE			0xc0000101
 
 struct cpuid_regs { u32 eax, ebx, ecx, edx; };
 

@@ -10,6 +10,7 @@
 struct machine {
 	struct handoff handoff;		/* our copy */
 	struct e820_map guest_map;	/* what the guest is told: our range and page taken out */
+	struct mem_range ept_pool;	/* of our range, for EPT02 */
 	u32 maxphyaddr;
 	u64 host_top;			/* first physical address that we haven't mapped */
 	struct mtrr_state mtrr;		/* as the guest has it: starts with the hardware's, which stays */

@@ -32,6 +32,12 @@ static enum memory_type type_of(void *unused, u64 at, u64 *same_until)
 	return mtrr_type_of(&machine.mtrr, memory_bits, at, same_until);
 }
 
+static void follow_nobody(gpa1_t from, u64 length) { (void)from, (void)length; }
+static void (*follower)(gpa1_t from, u64 length) = follow_nobody;
+
+void ept01_set_follower(void (*follow)(gpa1_t from, u64 length)) { follower = follow; }
+void ept01_changed(gpa1_t from, u64 length) { follower(from, length); }
+
 static void flush_nobody(void *unused) { (void)unused; }
 
 /* Until the guest runs there is nobody to flush. */
@@ -76,6 +82,7 @@ void ept01_throw_away(gpa1_t page)
 	struct flush owed = ept_redirect(&ept01, page, (hpa_t){ (uptr)throw_away }, EPT_RW, MEMTYPE_WB);
 
 	flush_discharge(&owed);
+	ept01_changed(page, PAGE_SIZE);
 }
 
 void ept01_retype(void)
@@ -85,5 +92,6 @@ void ept01_retype(void)
 	lock_take(&ept01_lock);
 	owed = ept_retype(&ept01, gpa1(0), gpa1(ept01.limit));
 	flush_discharge(&owed);
+	ept01_changed(gpa1(0), ept01.limit);
 	lock_drop(&ept01_lock);
 }

@@ -21,4 +21,13 @@ void ept01_throw_away(gpa1_t page);
 /* After the guest changed machine.mtrr. */
 void ept01_retype(void);
 
+/*
+ * With the lock held, after any change but a mapping of what was missing: what else was made of EPT01 follows, on all
+ * CPUs, before it returns.
+ */
+void ept01_changed(gpa1_t from, u64 length);
+
+/* Who follows: is called by ept01_changed. */
+void ept01_set_follower(void (*follow)(gpa1_t from, u64 length));
+
 #endif

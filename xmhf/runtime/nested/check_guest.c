@@ -19,8 +19,8 @@ static bool guest_cr0_fits(const struct vmcs12 *m, const struct vmx_caps_offered
 	return bits_fit(m->GUEST_CR0, caps->msr[CAP_CR0_FIXED0] & ~free, caps->msr[CAP_CR0_FIXED1] | free);
 }
 
-static const char *check_guest_control_registers(const struct vmcs12 *m, const struct vmx_caps_offered *caps,
-						 const struct entry_facts *f)
+const char *check_guest_control_registers(const struct vmcs12 *m, const struct vmx_caps_offered *caps,
+					   const struct entry_facts *f)
 {
 	u64 cr0 = m->GUEST_CR0, cr4 = m->GUEST_CR4;
 	bool debug = m->ENTRY_CTRLS & ENTRY_LOAD_DEBUG;

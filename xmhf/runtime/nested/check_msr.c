@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the MSR areas of VM entry and VM exit must not name: SDM 27.4, 28.4, 28.6. */
+#include "machine/cpu_insn.h"
 #include "nested/checks.h"
 
-#define MSR_FS_BASE		0xc0000100u
-#define MSR_GS_BASE		0xc0000101u
-#define MSR_SMM_MONITOR_CTL	0x9bu		/* written in SMM only */
 #define MSR_SMBASE		0x9eu		/* read in SMM only */
 #define IS_X2APIC(index)	((index) >> 8 == 8)
 

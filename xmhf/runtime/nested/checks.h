@@ -42,6 +42,8 @@ struct guest_check check_guest(const struct vmcs12 *m, const struct vmx_caps_off
 
 /* The parts of it, for a caller that leaves some to the CPU; PDPTEs and the link have qualifications of their own. */
 const char *check_guest_registers(const struct vmcs12 *m, const struct vmx_caps_offered *caps, const struct entry_facts *f);
+const char *check_guest_control_registers(const struct vmcs12 *m, const struct vmx_caps_offered *caps,
+					   const struct entry_facts *f);
 const char *check_guest_segments(const struct vmcs12 *m, const struct entry_facts *f);
 const char *check_guest_tables(const struct vmcs12 *m, const struct entry_facts *f);
 const char *check_guest_rip(const struct vmcs12 *m, const struct entry_facts *f);

@@ -95,6 +95,11 @@ void ept02_put(struct ept02_table *root)
 	root->users--;
 }
 
+bool ept02_is_of(const struct ept02_table *root, u64 eptp12)
+{
+	return root->source.at == (eptp12 & EPT_ENTRY_ADDRESS) && root->accessed_dirty == ((eptp12 & EPTP_ACCESSED_DIRTY) != 0);
+}
+
 u64 ept02_pointer(const struct ept02_table *root)
 {
 	return eptp_make((hpa_t){ (u64)(uptr)root->entries }, root->accessed_dirty);

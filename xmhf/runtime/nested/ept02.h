@@ -94,6 +94,9 @@ MUST_CHECK bool ept02_init(struct ept02 *e, const struct ept02_ops *ops, const s
 struct ept02_table *ept02_get(struct ept02 *e, u64 eptp12);
 void ept02_put(struct ept02_table *root);
 
+/* Is it what ept02_get gives for @eptp12? */
+bool ept02_is_of(const struct ept02_table *root, u64 eptp12);
+
 /* The pointer for VMCS02. A/D as in EPT12. */
 u64 ept02_pointer(const struct ept02_table *root);
 

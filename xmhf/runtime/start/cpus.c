@@ -8,6 +8,7 @@
 #include "machine/machine.h"
 #include "memory/host_map.h"
 #include "memory/pool.h"
+#include "nested/nested.h"
 #include "start/cpus.h"
 #include "start/start.h"
 
@@ -40,7 +41,7 @@ struct vcpu *cpus_allocate(void)
 	v->apic_id = lapic_id();
 	v->vmxon_region = pool_page();
 	v->vmcs01 = pool_page();
-	if (!v->vmxon_region || !v->vmcs01)
+	if (!v->vmxon_region || !v->vmcs01 || !nested_cpu_init(v))
 		return NULL;
 	cpus[count] = v;
 	__atomic_store_n(&count, count + 1, __ATOMIC_SEQ_CST);

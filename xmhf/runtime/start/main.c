@@ -13,6 +13,7 @@
 #include "memory/ept01.h"
 #include "memory/host_map.h"
 #include "memory/pool.h"
+#include "nested/nested.h"
 #include "start/cpus.h"
 #include "start/start.h"
 #include "vmx/exit.h"
@@ -27,7 +28,8 @@ static void memory_init(void)
 
 	for (u32 i = 0; i < h->module_count; i++)
 		end = MIN(end, h->module[i].base);
-	pool_add((uptr)runtime_end + SCRATCH_SIZE, end);	/* the scratch pages hold the tables we run on */
+	machine.ept_pool = (struct mem_range){ end - h->options.ept_pool, h->options.ept_pool };
+	pool_add((uptr)runtime_end + SCRATCH_SIZE, machine.ept_pool.base);	/* the scratch pages hold the tables we run on */
 	host_map_build();
 	host_map_load();
 	for (u32 i = 0; i < SCRATCH_SIZE; i += PAGE_SIZE)
@@ -96,6 +98,9 @@ void runtime_main(const struct handoff *h)
 	memory_init();
 	machine_learn_firmware();
 	vmx_learn_capabilities();
+	nested_init();
+	nested_ept_init();
+	nested_shadowing_init();
 	v = cpus_allocate();
 	BUG_ON(!v);
 	stack_switch(v, bsp_main);

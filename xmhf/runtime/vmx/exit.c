@@ -7,6 +7,7 @@
 #include "machine/log.h"
 #include "machine/machine.h"
 #include "memory/ept01.h"
+#include "nested/nested.h"
 #include "vmx/exit.h"
 #include "vmx/flush.h"
 #include "vmx/nmi.h"
@@ -28,22 +29,22 @@ static const struct exit_handler l1_exits[EXIT_REASONS] = {
 	[EXIT_HLT]		= { "HLT",		interrupts_hlt },
 	[EXIT_INVD]		= { "INVD",		guest_invd },
 	[EXIT_VMCALL]		= { "VMCALL",		guest_vmcall },
-	[EXIT_VMCLEAR]		= { "VMCLEAR",		guest_undefined },
-	[EXIT_VMLAUNCH]		= { "VMLAUNCH",		guest_undefined },
-	[EXIT_VMPTRLD]		= { "VMPTRLD",		guest_undefined },
-	[EXIT_VMPTRST]		= { "VMPTRST",		guest_undefined },
-	[EXIT_VMREAD]		= { "VMREAD",		guest_undefined },
-	[EXIT_VMRESUME]		= { "VMRESUME",		guest_undefined },
-	[EXIT_VMWRITE]		= { "VMWRITE",		guest_undefined },
-	[EXIT_VMXOFF]		= { "VMXOFF",		guest_undefined },
-	[EXIT_VMXON]		= { "VMXON",		guest_undefined },
+	[EXIT_VMCLEAR]		= { "VMCLEAR",		nested_vmclear },
+	[EXIT_VMLAUNCH]		= { "VMLAUNCH",		nested_vmlaunch },
+	[EXIT_VMPTRLD]		= { "VMPTRLD",		nested_vmptrld },
+	[EXIT_VMPTRST]		= { "VMPTRST",		nested_vmptrst },
+	[EXIT_VMREAD]		= { "VMREAD",		nested_vmread },
+	[EXIT_VMRESUME]		= { "VMRESUME",		nested_vmresume },
+	[EXIT_VMWRITE]		= { "VMWRITE",		nested_vmwrite },
+	[EXIT_VMXOFF]		= { "VMXOFF",		nested_vmxoff },
+	[EXIT_VMXON]		= { "VMXON",		nested_vmxon },
 	[EXIT_CR]		= { "CR",		guest_cr },
 	[EXIT_IO]		= { "IO",		guest_io },
 	[EXIT_RDMSR]		= { "RDMSR",		guest_rdmsr },
 	[EXIT_WRMSR]		= { "WRMSR",		guest_wrmsr },
 	[EXIT_EPT_VIOLATION]	= { "EPT_VIOLATION",	guest_ept_violation },
-	[EXIT_INVEPT]		= { "INVEPT",		guest_undefined },
-	[EXIT_INVVPID]		= { "INVVPID",		guest_undefined },
+	[EXIT_INVEPT]		= { "INVEPT",		nested_invept },
+	[EXIT_INVVPID]		= { "INVVPID",		nested_invvpid },
 	[EXIT_XSETBV]		= { "XSETBV",		guest_xsetbv },
 	[EXIT_VMFUNC]		= { "VMFUNC",		guest_undefined },
 };
@@ -94,12 +95,6 @@ static __attribute__((noinline)) void act(struct vcpu *v, enum verdict verdict)
 		vmcs_write(ENTRY_ERROR_CODE, v->event_error);
 }
 
-static struct exit_record *ring_next(struct vcpu *v)
-{
-	v->ring_at = (v->ring_at + sizeof(struct exit_record)) % sizeof(v->ring);
-	return (struct exit_record *)((u8 *)v->ring + v->ring_at);
-}
-
 static NORETURN void unknown_exit(u32 reason)
 {
 	if (reason & EXIT_REASON_ENTRY_FAILED)
@@ -111,11 +106,9 @@ void vm_exit(struct vcpu *v)
 {
 	v->exit_tsc = rdtsc_low();
 	u32 told = vmcs_read32(EXIT_REASON), reason = (u16)told;	/* above: modifiers, as for an exit from an enclave */
-	struct exit_record *record = ring_next(v);
 	enum verdict verdict;
 
-	record->reason = reason;
-	record->rip = v->rip = vmcs_read(GUEST_RIP);
+	exit_record(v, reason, vmcs_read(GUEST_RIP));
 	if (reason >= EXIT_REASONS || !l1_exits[reason].handle)
 		unknown_exit(told);
 	v->exits[reason]++;
@@ -134,21 +127,31 @@ void vm_work(struct vcpu *v)
 		flush_quiesced(v);
 	if (v->work & WORK_FLUSH_EPT)
 		flush_local(v);
+	if (v->work & WORK_FLUSH_EPT02)
+		flush_local_contexts(v);
 	if (v->work & WORK_GUEST_NMI)
 		nmi_offer(v);
 	if (v->work & WORK_INTERRUPT)
 		interrupts_offer(v);
 }
 
-void vm_resume_refused(struct vcpu *v)
+static void refused(struct vcpu *v, u32 error)
+{
+	if (!nested_entry_refused(v, error))
+		panic("CPU %u: VM entry failed, VM-instruction error %u", v->index, error);
+}
+
+bool vm_resume_refused(struct vcpu *v)
 {
 	u32 error = vmcs_read32(VM_INSTR_ERROR);
 
-	if (error != VMFAIL_NOT_LAUNCHED)
-		panic("CPU %u: VMRESUME failed, VM-instruction error %u", v->index, error);
+	if (error == VMFAIL_NOT_LAUNCHED)
+		return true;
+	refused(v, error);
+	return false;
 }
 
 void vm_entry_refused(struct vcpu *v)
 {
-	panic("CPU %u: VMLAUNCH failed, VM-instruction error %u", v->index, vmcs_read32(VM_INSTR_ERROR));
+	refused(v, vmcs_read32(VM_INSTR_ERROR));
 }

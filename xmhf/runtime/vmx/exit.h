@@ -16,15 +16,28 @@ const char *exit_name(u32 reason);
 /* RIP goes past the instruction, with the debug trap and the end of blocking that brings (SDM 7.8.3, 26.4). */
 void exit_advance(struct vcpu *v);
 
+/* Notes an exit of the guest at @rip in the ring, and in v->rip. */
+static inline void exit_record(struct vcpu *v, u32 reason, u64 rip)
+{
+	struct exit_record *record;
+
+	v->ring_at = (v->ring_at + sizeof(*record)) % sizeof(v->ring);
+	record = (struct exit_record *)((u8 *)v->ring + v->ring_at);
+	record->reason = reason;
+	record->rip = v->rip = rip;
+}
+
 /* Called by the stubs. */
 void vm_exit(struct vcpu *v);
 void vm_work(struct vcpu *v);
-void vm_resume_refused(struct vcpu *v);
-NORETURN void vm_entry_refused(struct vcpu *v);
+void nested_vm_exit(struct vcpu *v);
+bool vm_resume_refused(struct vcpu *v);		/* should VMLAUNCH be tried? */
+void vm_entry_refused(struct vcpu *v);
 
 /* The stubs themselves. */
 extern const u8 vm_enter_begin[], vm_enter_end[], vm_enter_again[];
 void vm_exit_stub(void);
+void vm_exit_stub_l2(void);
 NORETURN void vm_enter_first(struct vcpu *v);
 
 #endif

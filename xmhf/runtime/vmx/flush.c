@@ -54,6 +54,20 @@ void flush_all(void *unused)
 	flush_local(this_cpu());
 }
 
+void flush_local_contexts(struct vcpu *v)
+{
+	work_clear(v, WORK_FLUSH_EPT02);
+	if (!vmx_invept(INVEPT_ALL, 0))
+		panic("CPU %u: INVEPT of all contexts doesn't work", v->index);
+}
+
+void flush_all_contexts(void *unused)
+{
+	(void)unused;
+	kick_others(WORK_FLUSH_EPT02);
+	flush_local_contexts(this_cpu());
+}
+
 void flush_quiesce(void)
 {
 	lock_take(&quiesce_lock);

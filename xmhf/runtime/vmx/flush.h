@@ -15,6 +15,12 @@ void flush_all(void *unused);
 /* WORK_FLUSH_EPT, on the CPU itself. */
 void flush_local(struct vcpu *v);
 
+/* Drops all translations of every EPT, likewise. For struct ept02_ops. */
+void flush_all_contexts(void *unused);
+
+/* WORK_FLUSH_EPT02, on the CPU itself. */
+void flush_local_contexts(struct vcpu *v);
+
 /* Keeps all other CPUs out of the guest from return of the first until the second. Doesn't nest. */
 void flush_quiesce(void);
 void flush_resume(void);

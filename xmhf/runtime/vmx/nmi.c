@@ -4,9 +4,11 @@
 #include "machine/lapic.h"
 #include "machine/panic.h"
 #include "machine/trap.h"
+#include "nested/events.h"
 #include "start/cpus.h"
 #include "vmx/exit.h"
 #include "vmx/nmi.h"
+#include "vmx/primary.h"
 
 #define BLOCKS_NMI	(BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI)
 
@@ -26,37 +28,31 @@ void nmi_in_root(uptr *rip)
 		*rip = (uptr)vm_enter_again;
 }
 
-static void ask_for_window(struct vcpu *v, bool wanted)
-{
-	u32 ctrls = wanted ? v->primary_ctrls | PRIMARY_NMI_WINDOW : v->primary_ctrls & ~PRIMARY_NMI_WINDOW;
-
-	if (ctrls != v->primary_ctrls)
-		vmcs_write(PRIMARY_CTRLS, v->primary_ctrls = ctrls);
-}
-
 void nmi_offer(struct vcpu *v)
 {
 	bool busy = vmcs_read32(ENTRY_INTR_INFO) & INTR_VALID || vmcs_read32(GUEST_INTERRUPTIBILITY) & BLOCKS_NMI;
 
 	work_clear(v, WORK_GUEST_NMI);
+	if (v->in_l2 && nested_takes_nmi(v))
+		return;
 	if (vmcs_read32(GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_FOR_SIPI)
 		return;			/* blocked there, and INIT drops it */
 	if (!busy) {
 		vmcs_write(ENTRY_INTR_INFO, INTR_VALID | INTR_NMI << 8 | NMI_VECTOR);
 		vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
 	}
-	ask_for_window(v, busy);
+	primary_window(v, PRIMARY_NMI_WINDOW, busy);
 }
 
 void nmi_forget(struct vcpu *v)
 {
 	work_clear(v, WORK_GUEST_NMI);
-	ask_for_window(v, false);
+	primary_window(v, PRIMARY_NMI_WINDOW, false);
 }
 
 enum verdict nmi_window(struct vcpu *v)
 {
-	ask_for_window(v, false);
+	primary_window(v, PRIMARY_NMI_WINDOW, false);
 	work_set(v, WORK_GUEST_NMI);
 	return RESUME;
 }

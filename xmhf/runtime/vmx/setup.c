@@ -5,6 +5,7 @@
 #include "machine/trap.h"
 #include "memory/ept01.h"
 #include "memory/host_map.h"
+#include "nested/nested.h"
 #include "vmx/exit.h"
 #include "vmx/setup.h"
 
@@ -20,7 +21,6 @@
 #define WANT_ENTRY	(ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER | \
 			 ENTRY_LOAD_PERF | ENTRY_LOAD_LBR)
 
-#define VPID_L1		1
 #define PAT_RESET	0x0007040600070406ull	/* SDM 12.12.4 */
 
 struct vmx_caps vmx_caps;
@@ -80,7 +80,7 @@ void vmx_enable(struct vcpu *v)
 static void write_controls(struct vcpu *v)
 {
 	v->pin_ctrls = vmx_caps.pin;
-	v->primary_ctrls = vmx_caps.primary;
+	v->primary_base = v->primary_ctrls = vmx_caps.primary;
 	vmcs_write(PIN_CTRLS, v->pin_ctrls);
 	vmcs_write(PRIMARY_CTRLS, v->primary_ctrls);
 	vmcs_write(SECONDARY_CTRLS, vmx_caps.secondary);
@@ -104,7 +104,7 @@ static void write_controls(struct vcpu *v)
 	vmcs_write(IO_BITMAP_B, (uptr)policy_io_bitmap + PAGE_SIZE);
 }
 
-static void write_host_state(struct vcpu *v)
+void vmx_write_host_state(struct vcpu *v, void (*exit_stub)(void))
 {
 	vmcs_write(HOST_CR0, read_cr0());
 	vmcs_write(HOST_CR3, read_cr3());
@@ -129,7 +129,7 @@ static void write_host_state(struct vcpu *v)
 	vmcs_write(HOST_SYSENTER_ESP, 0);
 	vmcs_write(HOST_SYSENTER_EIP, 0);
 	vmcs_write(HOST_RSP, (uptr)v + sizeof(v->regs));
-	vmcs_write(HOST_RIP, (uptr)vm_exit_stub);
+	vmcs_write(HOST_RIP, (uptr)exit_stub);
 }
 
 void vmx_setup(struct vcpu *v)
@@ -137,5 +137,11 @@ void vmx_setup(struct vcpu *v)
 	if (!vmcs_clear((uptr)v->vmcs01) || !vmcs_load((uptr)v->vmcs01))
 		panic("CPU %u: VMCS01 can't be loaded", v->index);
 	write_controls(v);
-	write_host_state(v);
+	vmx_write_host_state(v, vm_exit_stub);
+	nested_cpu_setup(v);
+}
+
+void vmcs_use(void *region)
+{
+	BUG_ON(!vmcs_load((uptr)region));
 }

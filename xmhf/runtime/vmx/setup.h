@@ -5,6 +5,8 @@
 
 #include "vmx/vcpu.h"
 
+#define VPID_L1		1
+
 /* What this CPU's VMX can do, and what we use of it; the same on all CPUs. */
 struct vmx_caps {
 	u64 basic, misc, ept_vpid;
@@ -19,6 +21,9 @@ void vmx_print_capabilities(void);
 
 /* VMXON on this CPU. */
 void vmx_enable(struct vcpu *v);
+
+/* The host state of the current VMCS, whose exits go to @exit_stub. */
+void vmx_write_host_state(struct vcpu *v, void (*exit_stub)(void));
 
 /* Makes VMCS01 current and fills controls and host state. */
 void vmx_setup(struct vcpu *v);

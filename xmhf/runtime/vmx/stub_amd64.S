@@ -8,8 +8,27 @@
 #include "vmx/vcpu.h"
 
 	.text
-	.global vm_exit_stub, vm_enter_again, vm_enter_begin, vm_enter_end
-	.hidden vm_exit_stub, vm_enter_again, vm_enter_begin, vm_enter_end
+	.global vm_exit_stub, vm_exit_stub_l2, vm_enter_again, vm_enter_begin, vm_enter_end
+	.hidden vm_exit_stub, vm_exit_stub_l2, vm_enter_again, vm_enter_begin, vm_enter_end
+
+.macro save_guest_registers
+	push %r15
+	push %r14
+	push %r13
+	push %r12
+	push %r11
+	push %r10
+	push %r9
+	push %r8
+	push %rdi
+	push %rsi
+	push %rbp
+	push %rax		/* the slot of RSP */
+	push %rbx
+	push %rdx
+	push %rcx
+	push %rax
+.endm
 
 .macro load_guest_registers
 	mov 0x08(%rsp), %rcx
@@ -29,23 +48,14 @@
 	mov 0x00(%rsp), %rax
 .endm
 
+vm_exit_stub_l2:
+	save_guest_registers
+	mov %rsp, %rdi
+	call nested_vm_exit
+	jmp vm_enter_begin
+
 vm_exit_stub:
-	push %r15
-	push %r14
-	push %r13
-	push %r12
-	push %r11
-	push %r10
-	push %r9
-	push %r8
-	push %rdi
-	push %rsi
-	push %rbp
-	push %rax		/* the slot of RSP */
-	push %rbx
-	push %rdx
-	push %rcx
-	push %rax
+	save_guest_registers
 	mov %rsp, %rdi
 	call vm_exit
 vm_enter_begin:
@@ -54,14 +64,17 @@ vm_enter_begin:
 	load_guest_registers
 	vmresume
 	mov %rsp, %rdi
-	call vm_resume_refused		/* returns if the VMCS only wants VMLAUNCH */
+	call vm_resume_refused
+	test %al, %al			/* does the VMCS only want VMLAUNCH? */
+	jz vm_enter_begin
 	cmpl $0, VCPU_WORK(%rsp)
 	jne vm_enter_again
 	load_guest_registers
 	vmlaunch
 vm_enter_end:
 	mov %rsp, %rdi
-	call vm_entry_refused
+	call vm_entry_refused		/* returns if L1 is to see that */
+	jmp vm_enter_begin
 
 /* Also how a CPU enters for the first time: with the stack pointer at its struct vcpu. */
 vm_enter_again:

@@ -3,8 +3,19 @@
 #include "vmx/vcpu.h"
 
 	.text
-	.global vm_exit_stub, vm_enter_again, vm_enter_begin, vm_enter_end
-	.hidden vm_exit_stub, vm_enter_again, vm_enter_begin, vm_enter_end
+	.global vm_exit_stub, vm_exit_stub_l2, vm_enter_again, vm_enter_begin, vm_enter_end
+	.hidden vm_exit_stub, vm_exit_stub_l2, vm_enter_again, vm_enter_begin, vm_enter_end
+
+.macro save_guest_registers
+	push %edi
+	push %esi
+	push %ebp
+	push %eax		/* the slot of ESP */
+	push %ebx
+	push %edx
+	push %ecx
+	push %eax
+.endm
 
 .macro load_guest_registers
 	mov 0x04(%esp), %ecx
@@ -16,15 +27,14 @@
 	mov 0x00(%esp), %eax
 .endm
 
+vm_exit_stub_l2:
+	save_guest_registers
+	mov %esp, %eax
+	call nested_vm_exit
+	jmp vm_enter_begin
+
 vm_exit_stub:
-	push %edi
-	push %esi
-	push %ebp
-	push %eax		/* the slot of ESP */
-	push %ebx
-	push %edx
-	push %ecx
-	push %eax
+	save_guest_registers
 	mov %esp, %eax
 	call vm_exit
 vm_enter_begin:
@@ -33,14 +43,17 @@ vm_enter_begin:
 	load_guest_registers
 	vmresume
 	mov %esp, %eax
-	call vm_resume_refused		/* returns if the VMCS only wants VMLAUNCH */
+	call vm_resume_refused
+	test %al, %al			/* does the VMCS only want VMLAUNCH? */
+	jz vm_enter_begin
 	cmpl $0, VCPU_WORK(%esp)
 	jne vm_enter_again
 	load_guest_registers
 	vmlaunch
 vm_enter_end:
 	mov %esp, %eax
-	call vm_entry_refused
+	call vm_entry_refused		/* returns if L1 is to see that */
+	jmp vm_enter_begin
 
 /* Also how a CPU enters for the first time: with the stack pointer at its struct vcpu. */
 vm_enter_again:

@@ -36,19 +36,24 @@ union gprs {
 };
 
 /* Things to do before the next VM entry; set by others with an atomic OR, then a kick. */
-enum work { WORK_FLUSH_EPT = BIT(0), WORK_GUEST_NMI = BIT(1), WORK_QUIESCE = BIT(2), WORK_INTERRUPT = BIT(3) };
+enum work {
+	WORK_FLUSH_EPT = BIT(0), WORK_GUEST_NMI = BIT(1), WORK_QUIESCE = BIT(2), WORK_INTERRUPT = BIT(3),
+	WORK_FLUSH_EPT02 = BIT(4),
+};
 
 /* What an exit handler decides; the tail of vm_exit alone acts on it. */
 enum verdict {
 	RESUME,			/* re-enter as things stand */
 	ADVANCE,		/* the instruction is done */
 	INJECT,			/* deliver v->event; made by inject() */
+	REFLECT,		/* of L2 alone: an exit to L1, told by v->nested->exit */
 	SHUT_DOWN		/* the guest shut itself down: reset the machine */
 };
 
 #define EXIT_RING	16	/* a power of two */
 
-struct exit_record { u64 rip; u32 reason; };
+struct exit_record { u64 rip; u32 reason; };	/* of L2 with EXIT_OF_L2 */
+#define EXIT_OF_L2	BIT(16)
 
 struct vcpu {
 	union gprs regs;
@@ -59,12 +64,15 @@ struct vcpu {
 	bool waits_for_sipi;
 	bool apic_off;			/* the guest disabled its local APIC: guest/apic_base.c */
 	bool kicked;			/* an NMI of ours is under way */
+	bool in_l2;			/* VMCS02 is current, not VMCS01 */
 	u32 event_info;			/* ENTRY_INTR_INFO of the event to inject, with verdict INJECT */
 	u32 event_error;
-	u32 pin_ctrls, primary_ctrls;	/* as last written */
+	u32 pin_ctrls;			/* of VMCS01, as last written */
+	u32 primary_base, windows, primary_ctrls;	/* of the current VMCS: vmx/primary.h */
 	u32 pending_vectors[8];		/* external interrupts that wait for the guest, a bit each */
 	bool window_asked;		/* the hypapp wants to know when it could take one */
 	void *vmxon_region, *vmcs01;
+	struct nested *nested;		/* nested/state.h */
 	u64 rip;			/* of the guest, at this exit */
 	u32 exit_tsc;			/* low half of the TSC at this exit */
 	u64 root_ticks;			/* TSC ticks spent in root mode since the first entry */

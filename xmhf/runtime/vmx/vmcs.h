@@ -89,6 +89,9 @@ static inline bool vmcs_load(u64 region)
 	return ok;
 }
 
+/* VMPTRLD of a region of ours: it can't fail but by a bug. */
+void vmcs_use(void *region);
+
 enum invept_kind { INVEPT_SINGLE = 1, INVEPT_ALL = 2 };
 
 static inline bool vmx_invept(enum invept_kind kind, u64 eptp)
@@ -243,11 +246,20 @@ enum exit_reason {
 	EXIT_VMPTRLD, EXIT_VMPTRST, EXIT_VMREAD, EXIT_VMRESUME, EXIT_VMWRITE, EXIT_VMXOFF, EXIT_VMXON, EXIT_CR, EXIT_DR,
 	EXIT_IO, EXIT_RDMSR, EXIT_WRMSR, EXIT_BAD_GUEST_STATE, EXIT_BAD_MSR_LOAD, EXIT_EPT_VIOLATION = 48,
 	EXIT_EPT_MISCONFIG, EXIT_INVEPT, EXIT_PREEMPTION_TIMER = 52, EXIT_INVVPID, EXIT_WBINVD, EXIT_XSETBV,
-	EXIT_VMFUNC = 59, EXIT_REASONS = 80
+	EXIT_VMFUNC = 59, EXIT_PML_FULL = 62, EXIT_REASONS = 80
 };
 #define EXIT_REASON_ENTRY_FAILED	BIT(31)
 
+/* Exit qualification of an EPT violation (table 28-7); bits 2:0 have the order of enum ept_rights */
+#define QUAL_READ		BIT(0)
+#define QUAL_WRITE		BIT(1)
+#define QUAL_FETCH		BIT(2)
+#define QUAL_ACCESS		(QUAL_READ | QUAL_WRITE | QUAL_FETCH)
+#define QUAL_HAS_LINEAR		BIT(7)
+#define QUAL_TRANSLATED		BIT(8)
+#define QUAL_NMI_UNBLOCKING	BIT(12)
+
 /* Exception vectors */
-enum vector { DB_TRAP = 1, NMI_VECTOR = 2, UD_FAULT = 6, DF_ABORT = 8, TS_FAULT = 10, NP_FAULT, SS_FAULT, GP_FAULT, PF_FAULT, MC_ABORT = 18 };
+enum vector { DB_TRAP = 1, NMI_VECTOR = 2, UD_FAULT = 6, DF_ABORT = 8, TS_FAULT = 10, NP_FAULT, SS_FAULT, GP_FAULT, PF_FAULT, MC_ABORT = 18, VE_FAULT = 20 };
 
 #endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The pages that a CPU needs for nested VMX, and the constant part of VMCS01 for it. */
+#include "machine/cpu_insn.h"
+#include "machine/log.h"
+#include "memory/pool.h"
+#include "nested/state.h"
+#include "vmx/setup.h"
+
+bool nested_shadowing;
+static u8 *vmread_bitmap, *vmwrite_bitmap;
+
+#define NESTED_PAGES	((sizeof(struct nested) + PAGE_MASK) >> PAGE_SHIFT)
+_Static_assert(NESTED_PAGES == 1, "struct nested is a page");
+
+/* A VMCS region of ours that was never loaded; SDM 25.2. */
+static void *region(u32 indicator)
+{
+	u32 *page = pool_page();
+
+	if (page)
+		*page = ((u32)vmx_caps.basic & 0x7fffffff) | indicator;
+	return page;
+}
+
+static bool allocate(struct nested_vmcs *c)
+{
+	c->at = NO_VMCS;
+	c->m = pool_page();
+	c->vmcs02 = region(0);
+	c->shadow = nested_shadowing ? region(VMCS12_SHADOW) : NULL;
+	c->msr_bitmap = pool_page();
+	c->io_bitmaps = pool_block(2);
+	return c->m && c->vmcs02 && c->msr_bitmap && c->io_bitmaps && (c->shadow || !nested_shadowing);
+}
+
+bool nested_cpu_init(struct vcpu *v)
+{
+	v->nested = pool_page();
+	if (!v->nested)
+		return false;
+	for (u32 i = 0; i < NESTED_CACHED; i++)
+		if (!allocate(&v->nested->cached[i]))
+			return false;
+	return true;
+}
+
+/* We give L1 exit information through it, so the CPU must let us write such fields. */
+void nested_shadowing_init(void)
+{
+	bool has = rdmsr(MSR_VMX_SECONDARY_CTRLS) >> 32 & SECONDARY_VMCS_SHADOWING;
+
+	if (!has || !(vmx_caps.misc & MISC_WRITE_ANY_FIELD))
+		return;
+	vmread_bitmap = pool_page();
+	vmwrite_bitmap = pool_page();
+	nested_shadowing = vmread_bitmap && vmwrite_bitmap;
+	if (nested_shadowing)
+		vmcs12_shadow_bitmaps(&nested_map, vmread_bitmap, vmwrite_bitmap);
+}
+
+void nested_cpu_setup(struct vcpu *v)
+{
+	for (u32 i = 0; i < NESTED_CACHED; i++) {
+		struct nested_vmcs *c = &v->nested->cached[i];
+
+		if (!vmcs_clear((uptr)c->vmcs02) || (c->shadow && !vmcs_clear((uptr)c->shadow)))
+			panic("CPU %u: VMCLEAR failed", v->index);
+	}
+	if (nested_shadowing) {
+		vmcs_write(VMREAD_BITMAP, (uptr)vmread_bitmap);
+		vmcs_write(VMWRITE_BITMAP, (uptr)vmwrite_bitmap);
+	}
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * VMLAUNCH and VMRESUME of L1: checks in the SDM's order (27.1 to 27.4), then VMCS02 and into L2. Guest-state rules are
+ * the CPU's to check where VMCS02 has L1's values; a failure it reports is L1's.
+ */
+#include "guest/memory.h"
+#include "lib/string.h"
+#include "machine/machine.h"
+#include "nested/facts.h"
+#include "nested/vmcs02.h"
+#include "vmx/exit.h"
+#include "vmx/primary.h"
+#include "vmx/setup.h"
+
+/* Which hot fields the checks of controls look at. */
+#define CHECKED_CONTROLS (HOT(PRIMARY_CTRLS) | HOT(ENTRY_INTR_INFO) | HOT(ENTRY_ERROR_CODE) | HOT(ENTRY_INSTR_LEN) | \
+			  HOT(TPR_THRESHOLD))
+/* And those of guest state where VMCS02 hasn't L1's value, or the CPU can more than L1 is offered. */
+#define CHECKED_GUEST	(HOT(GUEST_CR0) | HOT(GUEST_CR3) | HOT(GUEST_CR4))
+
+static bool must_check(const struct nested_vmcs *c, u32 groups, u64 hot)
+{
+	return c->dirty & groups || c->changed & hot;
+}
+
+/* The rule of VMfail 7 or 8, or 0. */
+static enum vmfail controls_or_host_fail(struct nested_vmcs *c, const struct entry_facts *f)
+{
+	bool new_mode = c->from_long_mode != f->long_mode_active;
+
+	if (new_mode || must_check(c, GROUP_BIT(GROUP_CONTROL), CHECKED_CONTROLS))
+		if (check_controls(c->m, &nested_caps, f))
+			return VMFAIL_CONTROLS;
+	if (new_mode || must_check(c, GROUP_BIT(GROUP_HOST) | GROUP_BIT(GROUP_CONTROL), 0))
+		if (check_host(c->m, &nested_caps, f))
+			return VMFAIL_HOST_STATE;
+	c->from_long_mode = f->long_mode_active;
+	return 0;
+}
+
+/*
+ * Guest state: all of it before L1's MSRs are loaded, which can't be taken back; else what the CPU won't do as well.
+ * An L1 without EPT has its PDPTEs in memory.
+ */
+static struct guest_check guest_fails(struct vcpu *v, struct nested_vmcs *c, const struct entry_facts *f)
+{
+	struct vmcs12 *m = c->m;
+	struct guest_check result = { NULL, ENTRY_FAILURE_OTHER };
+
+	if (m->ENTRY_MSR_LOAD_COUNT) {
+		nested_fetch(v, c, GROUPS_RARE_GUEST);
+		return check_guest(m, &nested_caps, f);
+	}
+	if (must_check(c, GROUP_BIT(GROUP_GUEST) | GROUP_BIT(GROUP_CONTROL), CHECKED_GUEST)) {
+		nested_fetch(v, c, GROUPS_RARE_GUEST);
+		result.rule = check_guest_control_registers(m, &nested_caps, f);
+	}
+	if (!result.rule && m->VMCS_LINK_POINTER != ~0ull)
+		result = (struct guest_check){ check_guest_link(m, &nested_caps, f), ENTRY_FAILURE_LINK };
+	if (!result.rule && !(secondary_controls(m) & SECONDARY_EPT))
+		result = (struct guest_check){ check_guest_pdptes(m, f), ENTRY_FAILURE_PDPTE };
+	return result;
+}
+
+/* From VMCS01 to VMCS02. */
+static void switch_to_l2(struct vcpu *v, struct nested_vmcs *c)
+{
+	struct nested *n = v->nested;
+
+	n->primary01 = v->primary_ctrls;
+	if (v->windows & PRIMARY_NMI_WINDOW)
+		work_set(v, WORK_GUEST_NMI);
+	if (v->windows & ~(u32)PRIMARY_NMI_WINDOW)
+		work_set(v, WORK_INTERRUPT);
+	v->windows = 0;
+	vmcs_use(c->vmcs02);
+	v->in_l2 = true;
+	if (!c->initialised)
+		vmcs02_init(v, c);
+}
+
+void nested_ready(struct vcpu *v)
+{
+	struct nested_vmcs *c = v->nested->current;
+	u64 eptp = nested_ept_pointer(v, c);
+
+	if (eptp != c->eptp02)
+		vmcs_write(EPTP, c->eptp02 = eptp);
+}
+
+/* The exit that a failed entry is: with VMCS02 current. */
+static enum verdict fail_entry(struct vcpu *v, enum exit_reason reason, u64 qualification)
+{
+	v->nested->exit = (struct l2_exit){ .reason = reason | EXIT_REASON_ENTRY_FAILED, .qualification = qualification };
+	nested_leave(v);
+	return RESUME;
+}
+
+/* NMI exiting without virtual NMIs: IRET in L2 doesn't end what the entry began (SDM 26.3). */
+static bool nmis_stay_blocked(const struct vmcs12 *m)
+{
+	bool injects = m->ENTRY_INTR_INFO & INTR_VALID && INTR_TYPE(m->ENTRY_INTR_INFO) == INTR_NMI;
+
+	return (m->PIN_CTRLS & (PIN_NMI | PIN_VIRTUAL_NMIS)) == PIN_NMI &&
+	       (m->GUEST_INTERRUPTIBILITY & BLOCKING_NMI || injects);
+}
+
+static enum verdict enter(struct vcpu *v, struct nested_vmcs *c)
+{
+	struct vmcs12 *m = c->m;
+	struct entry_facts facts;
+	struct guest_check guest;
+	struct l1_state l1;
+	enum vmfail fail;
+	u32 failed;
+
+	facts_now(&facts, c->at);
+	fail = controls_or_host_fail(c, &facts);
+	if (fail)
+		return nested_fail(v, fail);
+	guest = guest_fails(v, c, &facts);
+	l1_state_read(m, &l1);
+	switch_to_l2(v, c);
+	if (guest.rule)
+		return fail_entry(v, EXIT_BAD_GUEST_STATE, guest.qualification);
+	c->eptp12 = m->EPTP;
+	v->nested->nmi_blocked = nmis_stay_blocked(m);
+	vmcs02_build(v, c, &l1);
+	if (!(secondary_controls(m) & SECONDARY_VPID))
+		nested_vpid_transition();
+	failed = msr_area_load(m->ENTRY_MSR_LOAD_ADDR, m->ENTRY_MSR_LOAD_COUNT);
+	if (failed)
+		return fail_entry(v, EXIT_BAD_MSR_LOAD, failed);
+	nested_offer_events(v);
+	if (v->in_l2)
+		nested_ready(v);
+	return RESUME;
+}
+
+static enum verdict launch(struct vcpu *v, bool resumes)
+{
+	enum verdict refusal = nested_refuses(v);
+	struct nested_vmcs *c = v->nested->current;
+
+	if (refusal != RESUME)
+		return refusal;
+	if (c == NULL || c->m->revision & VMCS12_SHADOW)
+		return nested_fail_invalid();
+	if (vmcs_read32(GUEST_INTERRUPTIBILITY) & BLOCKING_MOV_SS)
+		return nested_fail(v, VMFAIL_MOV_SS);
+	if (resumes && !c->m->launched)
+		return nested_fail(v, VMFAIL_VMRESUME_NOT_LAUNCHED);
+	if (!resumes && c->m->launched)
+		return nested_fail(v, VMFAIL_VMLAUNCH_NOT_CLEAR);
+	nested_shadow_in(v, c);
+	return enter(v, c);
+}
+
+enum verdict nested_vmlaunch(struct vcpu *v) { return launch(v, false); }
+enum verdict nested_vmresume(struct vcpu *v) { return launch(v, true); }
+
+bool nested_entry_refused(struct vcpu *v, u32 error)
+{
+	struct nested *n = v->nested;
+
+	if (!v->in_l2)
+		return false;
+	vmcs_write(ENTRY_INTR_INFO, 0);
+	nested_back_to_l1(v);
+	n->current->dirty = GROUPS_ALL;
+	(void)nested_fail(v, (enum vmfail)error);
+	v->rip = vmcs_read(GUEST_RIP);
+	exit_advance(v);
+	return true;
+}

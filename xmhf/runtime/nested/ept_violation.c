@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* EPT violations of L2: filled in EPT02, L1's to see, or what one of L1's at that address would be. */
+#include "guest/exits.h"
+#include "machine/log.h"
+#include "nested/state.h"
+#include "nested/ept_event.h"
+
+static enum verdict reflect(struct vcpu *v, enum exit_reason reason, u64 qualification)
+{
+	v->nested->exit = (struct l2_exit){ .reason = reason, .qualification = qualification };
+	return REFLECT;
+}
+
+/* What L1 sees of a violation of its EPT12. */
+static enum verdict tell_l1(struct vcpu *v, const struct nested_vmcs *c, const struct ept02_fault *f, u64 ours)
+{
+	const struct ept12 ept12 = nested_ept12(c, NULL);
+	u64 qualification = ept12_qualification(&ept12, ours, f->ept12.rights);
+
+	if (ept_event_is_ve(c->m, f) && !(vmcs_read32(IDT_VECTORING_INFO) & INTR_VALID) && vmcs_read(GUEST_CR0) & CR0_PE &&
+	    ept_event_write_ve(c->m, f, qualification, vmcs_read(GUEST_LINEAR_ADDR)))
+		return inject(v, VE_FAULT, -1);
+	return reflect(v, EXIT_EPT_VIOLATION, qualification);
+}
+
+/* Held roots are all that can be in the way of new tables: those of this CPU's other VMCS12s aren't needed now. */
+static void make_room(struct nested *n)
+{
+	for (u32 i = 0; i < NESTED_CACHED; i++)
+		if (&n->cached[i] != n->current)
+			nested_ept_put(&n->cached[i]);
+}
+
+static enum verdict answer(struct vcpu *v, const struct nested_vmcs *c, enum ept02_answer what, const struct ept02_fault *f,
+			   u64 ours)
+{
+	switch (what) {
+	case EPT02_RESUME:
+		break;
+	case EPT02_VIOLATION:
+		return tell_l1(v, c, f, ours);
+	case EPT02_MISCONFIGURED:
+		return reflect(v, EXIT_EPT_MISCONFIG, 0);
+	case EPT02_LOG_FULL:
+		return reflect(v, EXIT_PML_FULL, ours & QUAL_NMI_UNBLOCKING);
+	case EPT02_PROTECTED:
+		return guest_ept_violation_at(v, f->ept12.at.at, (u32)ours);
+	case EPT02_NO_PAGES:
+		make_room(v->nested);
+		break;
+	}
+	return guest_retry((u32)ours);
+}
+
+enum verdict nested_ept_violation(struct vcpu *v)
+{
+	struct nested_vmcs *c = v->nested->current;
+	u64 at = vmcs_read(GUEST_PHYSICAL_ADDR), ours = vmcs_read(EXIT_QUALIFICATION);
+	struct ept_log log = { .m = c->m };
+	const struct ept12_log log12 = ept_event_log(&log);
+	struct ept02_fault f = {
+		.at = { at }, .want = (enum ept_rights)(ours & QUAL_ACCESS), .stream = &v->nested->ept.stream,
+		.log = secondary_controls(c->m) & SECONDARY_PML ? &log12 : NULL,
+	};
+	enum ept02_answer what;
+
+	if ((u16)vmcs_read32(EXIT_REASON) == EXIT_EPT_MISCONFIG)
+		panic("CPU %u: EPT02 is misconfigured at 0x%llx", v->index, at);
+	if (!(secondary_controls(c->m) & SECONDARY_EPT))
+		return guest_ept_violation_at(v, at, (u32)ours);
+	lock_take(&ept01_lock);
+	what = ept02_fault(&ept02, c->ept02, &f);
+	lock_drop(&ept01_lock);
+	return answer(v, c, what, &f, ours);
+}
+
+struct ept12 nested_ept12(const struct nested_vmcs *c, const struct ept12_log *log)
+{
+	return (struct ept12){ ept02.rules, &ept02.memory12, log, { c->eptp12 & EPT_ENTRY_ADDRESS },
+			       (c->eptp12 & EPTP_ACCESSED_DIRTY) != 0 };
+}
+
+bool nested_translate(struct vcpu *v, u64 *at, u32 rights)
+{
+	const struct nested_vmcs *c = v->nested->current;
+	struct ept_log log = { .m = c->m };
+	const struct ept12_log log12 = ept_event_log(&log);
+	const struct ept12 ept12 = nested_ept12(c, secondary_controls(c->m) & SECONDARY_PML ? &log12 : NULL);
+	struct ept12_translation to;
+	enum ept12_status status;
+
+	if (!(secondary_controls(c->m) & SECONDARY_EPT))
+		return true;
+	if (!rights)		/* 29.3.3.2 */
+		rights = ept12.accessed_dirty ? EPT_RW : EPT_R;
+	lock_take(&ept01_lock);
+	status = ept12_walk(&ept12, (gpa2_t){ *at }, (enum ept_rights)rights, &to);
+	lock_drop(&ept01_lock);
+	*at = to.at.at;
+	return status == EPT12_OK;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* INVEPT and INVVPID: SDM vol. 3, 31.3, in the order of its operations. */
+#include "guest/memory.h"
+#include "guest/state.h"
+#include "machine/machine.h"
+#include "memory/ept_entry.h"
+#include "nested/ept12_walk.h"
+#include "nested/instructions.h"
+
+/* IA32_VMX_EPT_VPID_CAP, A.10: a bit for each type, counted from these. */
+#define EPT_TYPES_SHIFT		24	/* type 1 is bit 25 */
+#define VPID_TYPES_SHIFT	40
+#define TYPES			4u	/* INVEPT has none of 0 and 3: their bits are never offered */
+
+struct descriptor { u64 low, high; };
+
+/* RESUME: *@type is one that L1 has, and *@d what memory says of it. */
+static enum verdict begin(struct vcpu *v, u64 has, u32 types_shift, u64 *type, struct descriptor *d)
+{
+	u64 caps = caps_has_msr(&nested_caps, CAP_FIRST_MSR + CAP_EPT_VPID) ? nested_caps.msr[CAP_EPT_VPID] : 0;
+	struct operand o = instruction_operand();
+	enum verdict verdict;
+
+	if (!(caps & has))
+		return inject(v, UD_FAULT, -1);
+	verdict = nested_refuses(v);
+	if (verdict != RESUME)
+		return verdict;
+	*type = instruction_register(v, o.reg2, instruction_bytes(guest_code_bits()));
+	if (*type >= TYPES || !(caps >> types_shift >> *type & 1))
+		return nested_fail(v, VMFAIL_INVALIDATE);
+	return instruction_read(v, &o, d, sizeof(*d));
+}
+
+/* Would VM entry take this EPT pointer? */
+static bool eptp_valid(u64 eptp)
+{
+	struct ept12_rules rules;
+
+	ept12_rules_init(&rules, nested_caps.msr[CAP_EPT_VPID], machine.maxphyaddr);
+	return ept12_pointer_fault(&rules, eptp) == NULL;
+}
+
+enum verdict nested_invept(struct vcpu *v)
+{
+	struct descriptor d;
+	u64 type;
+	enum verdict verdict = begin(v, EPT_CAP_INVEPT, EPT_TYPES_SHIFT, &type, &d);
+
+	if (verdict != RESUME)
+		return verdict;
+	if (type == INVEPT_SINGLE && !eptp_valid(d.low))
+		return nested_fail(v, VMFAIL_INVALIDATE);
+	nested_ept_invalidate(v, (enum invept_kind)type, d.low);
+	return nested_succeed();
+}
+
+enum verdict nested_invvpid(struct vcpu *v)
+{
+	struct descriptor d;
+	u64 type;
+	enum verdict verdict = begin(v, EPT_VPID_INVVPID, VPID_TYPES_SHIFT, &type, &d);
+
+	if (verdict != RESUME)
+		return verdict;
+	if (d.low >> 16 || (type != INVVPID_ALL && d.low == 0) ||
+	    (type == INVVPID_ADDRESS && !walk_canonical(d.high, state_cr4())))
+		return nested_fail(v, VMFAIL_INVALIDATE);
+	nested_vpid_invalidate(v, (enum invvpid_kind)type, (u16)d.low, d.high);
+	return nested_succeed();
+}

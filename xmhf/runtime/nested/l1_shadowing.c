@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * VMCS shadowing as L1 uses it (SDM 25.10): VMREAD and VMWRITE of L2 that L1's bitmaps let through go to the shadow VMCS
+ * that L1's VMCS link pointer names, in L1's memory.
+ */
+#include "guest/memory.h"
+#include "nested/instructions.h"
+#include "nested/l2_exits.h"
+
+struct shadow_access {
+	struct operand operand;
+	u32 bytes;
+	u64 encoding, at;		/* at: the shadow VMCS */
+	const struct vmcs12_slot *slot;
+	struct vmcs12 m;		/* of which the field alone is filled */
+};
+
+static u32 width_bytes(const struct vmcs12_slot *slot)
+{
+	static const u8 bytes[] = { [W16] = 2, [W32] = 4, [W64] = 8, [WNAT] = 8 };
+
+	return bytes[slot->width];
+}
+
+/* VMREAD and VMWRITE outside of what VMX operation in L2 has. */
+static enum verdict fail(struct vcpu *v, struct shadow_access *a, enum vmfail error)
+{
+	gpa1_t to = { a->at + offsetof(struct vmcs12, VM_INSTR_ERROR) };
+
+	(void)v;
+	if (a->at == NO_VMCS)
+		return nested_fail_invalid();
+	if (!guest_write_physical(to, &error, sizeof(u32))) {
+		/* L1 has no memory there: lost */
+	}
+	return nested_fail_valid();
+}
+
+static enum verdict begin(struct vcpu *v, struct shadow_access *a)
+{
+	if (guest_cpl())
+		return inject(v, GP_FAULT, 0);
+	a->operand = instruction_operand();
+	a->bytes = instruction_bytes(guest_code_bits());
+	a->encoding = instruction_register(v, a->operand.reg2, a->bytes);
+	a->at = v->nested->current->m->VMCS_LINK_POINTER;
+	a->slot = vmcs12_field(&nested_map, a->encoding);
+	return RESUME;
+}
+
+/* The field's bytes between the shadow VMCS and a->m; where L1 has no memory it reads as ones. */
+static void fetch(struct shadow_access *a)
+{
+	u8 *field = (u8 *)&a->m + a->slot->offset;
+
+	if (!guest_read_physical((gpa1_t){ a->at + a->slot->offset }, field, width_bytes(a->slot)))
+		*(u64 *)(void *)field = ~0ull;
+}
+
+static void store(const struct shadow_access *a)
+{
+	const u8 *field = (const u8 *)&a->m + a->slot->offset;
+
+	if (!guest_write_physical((gpa1_t){ a->at + a->slot->offset }, field, width_bytes(a->slot)))
+		return;			/* lost */
+}
+
+enum verdict l2_vmread(struct vcpu *v)
+{
+	struct shadow_access a;
+	enum verdict verdict = begin(v, &a);
+	u64 value;
+
+	if (verdict != RESUME)
+		return verdict;
+	if (a.at == NO_VMCS)
+		return nested_fail_invalid();
+	if (!a.slot)
+		return fail(v, &a, VMFAIL_NO_SUCH_FIELD);
+	fetch(&a);
+	value = vmcs12_read(&a.m, a.slot, a.encoding, a.bytes == 8);
+	if (a.operand.in_register)
+		instruction_set_register(v, a.operand.reg1, value);
+	else
+		verdict = instruction_write(v, &a.operand, &value, a.bytes);
+	return verdict != RESUME ? verdict : nested_succeed();
+}
+
+enum verdict l2_vmwrite(struct vcpu *v)
+{
+	struct shadow_access a;
+	enum verdict verdict = begin(v, &a);
+	u64 value = 0;
+
+	if (verdict != RESUME)
+		return verdict;
+	if (a.at == NO_VMCS)
+		return nested_fail_invalid();
+	if (a.operand.in_register)
+		value = instruction_register(v, a.operand.reg1, a.bytes);
+	else
+		verdict = instruction_read(v, &a.operand, &value, a.bytes);
+	if (verdict != RESUME)
+		return verdict;
+	if (!a.slot)
+		return fail(v, &a, VMFAIL_NO_SUCH_FIELD);
+	if (a.slot->group == GROUP_EXIT_INFO && !(nested_caps.msr[CAP_MISC] & MISC_WRITE_ANY_FIELD))
+		return fail(v, &a, VMFAIL_READ_ONLY_FIELD);
+	fetch(&a);
+	vmcs12_write(&a.m, a.slot, a.encoding, value, a.bytes == 8);
+	store(&a);
+	return nested_succeed();
+}

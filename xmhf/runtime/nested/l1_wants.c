@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* L1's wishes, read from VMCS12 and the bitmaps in its memory. */
+#include <xmhf/hypercall.h>
+#include "guest/memory.h"
+#include "hypapp/hypapp.h"
+#include "machine/cpu_insn.h"
+#include "nested/exit_qualification.h"
+#include "nested/l1_wants.h"
+#include "nested/msr_bitmap.h"
+#include "nested/operand.h"
+#include "nested/state.h"
+#include "vmx/setup.h"
+
+#define CR0_LMSW_BITS	(CR0_PE | CR0_MP | BIT(2) | CR0_TS)
+
+bool l1_never_wants(struct vcpu *v, const struct vmcs12 *m)
+{
+	(void)v, (void)m;
+	return false;
+}
+
+/* SDM 26.2: for #PF mask and match turn the bit's meaning round. */
+bool l1_wants_vector(const struct vmcs12 *m, u8 vector, u32 error)
+{
+	bool wants = m->EXCEPTION_BITMAP >> (vector & 31) & 1;
+
+	if (vector == PF_FAULT && (error & m->PF_ERROR_MASK) != m->PF_ERROR_MATCH)
+		return !wants;
+	return wants;
+}
+
+/* We ask for none ourselves; NMIs are sorted in events.c. */
+bool l1_wants_exception(struct vcpu *v, const struct vmcs12 *m)
+{
+	(void)v, (void)m;
+	return INTR_TYPE(vmcs_read32(EXIT_INTR_INFO)) != INTR_NMI;
+}
+
+/* The hypapp comes first, if it takes interrupts. */
+bool l1_wants_interrupt(struct vcpu *v, const struct vmcs12 *m)
+{
+	return m->PIN_CTRLS & PIN_EXTINT && !(v->pin_ctrls & PIN_EXTINT);
+}
+
+bool l1_wants_window(struct vcpu *v, const struct vmcs12 *m)
+{
+	(void)v;
+	return m->PRIMARY_CTRLS & PRIMARY_INTR_WINDOW;
+}
+
+bool l1_wants_nmi_window(struct vcpu *v, const struct vmcs12 *m)
+{
+	(void)v;
+	return m->PRIMARY_CTRLS & PRIMARY_NMI_WINDOW;
+}
+
+bool l1_wants_timer(struct vcpu *v, const struct vmcs12 *m)
+{
+	(void)m;
+	return !v->nested->event_after_entry;
+}
+
+/* The hypapp's numbers are ours. */
+bool l1_wants_vmcall(struct vcpu *v, const struct vmcs12 *m)
+{
+	(void)m;
+	return !xmhf_hypapp.hypercall || (u32)v->regs.rax - XMHF_CALL_HYPAPP_FIRST > XMHF_CALL_HYPAPP_LAST - XMHF_CALL_HYPAPP_FIRST;
+}
+
+/* Bit @bit of L1's bitmap at @at; where L1 has no memory bits are ones. */
+static bool bit_of(u64 at, u32 bit)
+{
+	u8 byte;
+
+	return !guest_read_physical((gpa1_t){ at + bit / 8 }, &byte, 1) || byte >> bit % 8 & 1;
+}
+
+/* SDM 26.1.3: an access that wraps around port 0xffff exits. */
+bool l1_wants_io(struct vcpu *v, const struct vmcs12 *m)
+{
+	u64 qualification = vmcs_read(EXIT_QUALIFICATION);
+	u32 port = IO_QUAL_PORT(qualification), bytes = IO_QUAL_BYTES(qualification);
+
+	(void)v;
+	if (!(m->PRIMARY_CTRLS & PRIMARY_IO_BITMAPS))
+		return m->PRIMARY_CTRLS & PRIMARY_ALL_IO;
+	for (u32 i = port; i < port + bytes; i++)
+		if (i > 0xffff || bit_of(i < 0x8000 ? m->IO_BITMAP_A : m->IO_BITMAP_B, i & 0x7fff))
+			return true;
+	return false;
+}
+
+static bool wants_msr(struct vcpu *v, const struct vmcs12 *m, enum msr_access access)
+{
+	bool uses = m->PRIMARY_CTRLS & PRIMARY_MSR_BITMAPS;
+
+	return msr_bitmap_wants(uses ? (const u8 *)(uptr)nested_page_to_read(m->MSR_BITMAP) : NULL, (u32)v->regs.rcx, access);
+}
+
+bool l1_wants_rdmsr(struct vcpu *v, const struct vmcs12 *m) { return wants_msr(v, m, MSR_ACCESS_READ); }
+bool l1_wants_wrmsr(struct vcpu *v, const struct vmcs12 *m) { return wants_msr(v, m, MSR_ACCESS_WRITE); }
+
+/* Only writes of CR0 and CR4 can have been for us. A write exits to L1 if it differs from the shadow in a bit of L1's. */
+bool l1_wants_cr(struct vcpu *v, const struct vmcs12 *m)
+{
+	u64 qualification = vmcs_read(EXIT_QUALIFICATION);
+	u32 reg = CR_QUAL_REG(qualification), cr = CR_QUAL_CR(qualification);
+	u64 value = reg == 4 ? vmcs_read(GUEST_RSP) : v->regs.r[reg & (NR_GPRS - 1)];
+
+	if (CR_QUAL_TYPE(qualification) != CR_TYPE_MOV_TO || (cr != 0 && cr != 4))
+		return true;
+	if (guest_code_bits() != 64)
+		value = (u32)value;
+	return cr == 0 ? (value ^ m->CR0_SHADOW) & m->CR0_MASK : (value ^ m->CR4_SHADOW) & m->CR4_MASK;
+}
+
+/* Functions that L1 doesn't enable exit; EAX beyond 63 too. */
+bool l1_wants_vmfunc(struct vcpu *v, const struct vmcs12 *m)
+{
+	u32 function = (u32)v->regs.rax;
+
+	return function > 63 || !(m->VMFUNC_CTRLS >> function & 1);
+}
+
+/* SDM 26.1.3: an encoding beyond the bitmap exits. */
+static bool wants_field(const struct vcpu *v, const struct vmcs12 *m, u64 bitmap)
+{
+	struct operand o = operand_decode(vmcs_read32(EXIT_INSTR_INFO));
+	u64 encoding = o.reg2 == OPERAND_RSP ? vmcs_read(GUEST_RSP) : v->regs.r[o.reg2 & (NR_GPRS - 1)];
+
+	if (guest_code_bits() != 64)
+		encoding = (u32)encoding;
+	return !(secondary_controls(m) & SECONDARY_VMCS_SHADOWING) || encoding > 0x7fff || bit_of(bitmap, (u32)encoding);
+}
+
+bool l1_wants_vmread(struct vcpu *v, const struct vmcs12 *m) { return wants_field(v, m, m->VMREAD_BITMAP); }
+bool l1_wants_vmwrite(struct vcpu *v, const struct vmcs12 *m) { return wants_field(v, m, m->VMWRITE_BITMAP); }

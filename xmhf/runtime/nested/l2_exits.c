@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * L2's exits: whose they are. L1's, unless we can do without it; what both want is L1's. Each reason that can be
+ * ours has a question for L1's wish and a handler for our own business; all others are L1's always.
+ */
+#include "guest/exits.h"
+#include "guest/interrupts.h"
+#include "hypapp/hypapp.h"
+#include "machine/l1tf.h"
+#include "machine/log.h"
+#include "nested/events.h"
+#include "nested/l1_wants.h"
+#include "nested/l2_exits.h"
+#include "nested/state.h"
+#include "vmx/exit.h"
+#include "vmx/nmi.h"
+
+static const struct l2_exit_rule {
+	bool (*l1_wants)(struct vcpu *v, const struct vmcs12 *m);
+	enum verdict (*ours)(struct vcpu *v);
+} rules[EXIT_REASONS] = {
+	[EXIT_EXCEPTION_NMI]	= { l1_wants_exception,	nmi_exit },
+	[EXIT_EXTINT]		= { l1_wants_interrupt,	interrupts_exit },
+	[EXIT_INTR_WINDOW]	= { l1_wants_window,	interrupts_window },
+	[EXIT_NMI_WINDOW]	= { l1_wants_nmi_window, nmi_window },
+	[EXIT_VMCALL]		= { l1_wants_vmcall,	l2_vmcall },
+	[EXIT_VMREAD]		= { l1_wants_vmread,	l2_vmread },
+	[EXIT_VMWRITE]		= { l1_wants_vmwrite,	l2_vmwrite },
+	[EXIT_CR]		= { l1_wants_cr,	l2_cr },
+	[EXIT_IO]		= { l1_wants_io,	guest_io },
+	[EXIT_RDMSR]		= { l1_wants_rdmsr,	guest_rdmsr },
+	[EXIT_WRMSR]		= { l1_wants_wrmsr,	guest_wrmsr },
+	[EXIT_EPT_VIOLATION]	= { l1_never_wants,	nested_ept_violation },
+	[EXIT_EPT_MISCONFIG]	= { l1_never_wants,	nested_ept_violation },
+	[EXIT_PREEMPTION_TIMER]	= { l1_wants_timer,	nested_after_injection },
+	[EXIT_VMFUNC]		= { l1_wants_vmfunc,	l2_vmfunc },
+};
+
+/* An exit as VMCS02 has it. */
+static enum verdict reflect(struct vcpu *v, u32 told)
+{
+	v->nested->exit = (struct l2_exit){ .reason = told, .qualification = vmcs_read(EXIT_QUALIFICATION) };
+	return REFLECT;
+}
+
+static enum verdict decide(struct vcpu *v, u32 told)
+{
+	u32 reason = (u16)told;
+	const struct l2_exit_rule *rule;
+
+	if (told & EXIT_REASON_ENTRY_FAILED || reason >= EXIT_REASONS)
+		return reflect(v, told);
+	rule = &rules[reason];
+	if (!rule->ours || rule->l1_wants(v, v->nested->current->m))
+		return reflect(v, told);
+	v->nested->exits_kept[reason]++;
+	return rule->ours(v);
+}
+
+/* A fault of ours for L2 is L1's if it wants that vector (26.2), and then an exit like the CPU's own. */
+static void deliver(struct vcpu *v)
+{
+	const struct vmcs12 *m = v->nested->current->m;
+
+	if (l1_wants_vector(m, INTR_VECTOR(v->event_info), v->event_error)) {
+		v->nested->exit = (struct l2_exit){ .reason = EXIT_EXCEPTION_NMI, .made_up = true,
+						    .intr_info = v->event_info, .intr_error = v->event_error };
+		nested_leave(v);
+		return;
+	}
+	vmcs_write(ENTRY_INTR_INFO, v->event_info);
+	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+	if (v->event_info & INTR_ERROR_CODE)
+		vmcs_write(ENTRY_ERROR_CODE, v->event_error);
+}
+
+/* L2's end is no end of L1's. */
+static void shut_down(struct vcpu *v)
+{
+	v->nested->exit = (struct l2_exit){ .reason = EXIT_TRIPLE_FAULT, .made_up = true };
+	nested_leave(v);
+}
+
+static void act(struct vcpu *v, enum verdict verdict)
+{
+	switch (verdict) {
+	case RESUME:
+		break;
+	case ADVANCE:
+		exit_advance(v);
+		break;
+	case INJECT:
+		deliver(v);
+		break;
+	case REFLECT:
+		nested_leave(v);
+		break;
+	case SHUT_DOWN:
+		shut_down(v);
+		break;
+	}
+}
+
+void nested_vm_exit(struct vcpu *v)
+{
+	v->exit_tsc = rdtsc_low();
+	u32 told = vmcs_read32(EXIT_REASON);
+
+	exit_record(v, (u16)told | EXIT_OF_L2, vmcs_read(GUEST_RIP));
+	act(v, decide(v, told));
+	if (v->in_l2)
+		nested_ready(v);
+	v->root_ticks += rdtsc_low() - v->exit_tsc;
+	l1tf_before_entry();
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From L2 to L1: VMCS12 gets what a VM exit writes (SDM 28.2 to 28.4), L1 goes on at its host state (28.5, 28.6). */
+#include "guest/memory.h"
+#include "machine/log.h"
+#include "nested/host_state.h"
+#include "vmx/primary.h"
+#include "vmx/setup.h"
+
+/* VMX-abort indicators, SDM 28.7. */
+enum { ABORT_STORE_MSR = 1, ABORT_PDPTES = 2, ABORT_LOAD_MSR = 4 };
+
+void nested_back_to_l1(struct vcpu *v)
+{
+	struct nested *n = v->nested;
+
+	n->current->primary02 = v->primary_ctrls;
+	if (v->windows & PRIMARY_NMI_WINDOW)
+		work_set(v, WORK_GUEST_NMI);
+	if (v->windows & ~(u32)PRIMARY_NMI_WINDOW)
+		work_set(v, WORK_INTERRUPT);
+	vmcs_use(v->vmcs01);
+	v->in_l2 = false;
+	v->windows = 0;
+	v->primary_base = vmx_caps.primary;
+	v->primary_ctrls = n->primary01;
+	primary_apply(v);
+}
+
+/* The CPU is as in shutdown then, with no way out but a reset. */
+static void vmx_abort(struct vcpu *v, const struct nested_vmcs *c, u32 indicator)
+{
+	u64 at = c->at + offsetof(struct vmcs12, abort);
+
+	if (guest_write_physical((gpa1_t){ at }, &indicator, sizeof(indicator)))
+		c->m->abort = indicator;
+	log_warn("CPU %u: VMX abort %u of the guest's hypervisor", v->index, indicator);
+	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_SHUTDOWN);
+	vmcs_write(GUEST_INTERRUPTIBILITY, 0);
+	vmcs_write(GUEST_RFLAGS, RFLAGS_FIXED);
+}
+
+/* Blocking by NMI in L1 after the exit (28.5.5, and 26.3 for what the entry did to it). */
+static u32 blocking_after(const struct nested *n, const struct vmcs12 *m)
+{
+	bool by_nmi = n->exit.reason == EXIT_EXCEPTION_NMI && INTR_TYPE(m->EXIT_INTR_INFO) == INTR_NMI &&
+		      m->EXIT_INTR_INFO & INTR_VALID;
+
+	if (by_nmi)
+		return BLOCKING_NMI;
+	return m->PIN_CTRLS & PIN_VIRTUAL_NMIS ? 0 : m->GUEST_INTERRUPTIBILITY & BLOCKING_NMI;
+}
+
+static u64 save(struct nested *n, struct nested_vmcs *c)
+{
+	u64 changed = vmcs02_save(c, &n->exit);
+
+	if (n->nmi_blocked && !(c->m->GUEST_INTERRUPTIBILITY & BLOCKING_NMI)) {
+		c->m->GUEST_INTERRUPTIBILITY |= BLOCKING_NMI;
+		changed |= HOT(GUEST_INTERRUPTIBILITY);
+	}
+	return changed;
+}
+
+void nested_leave(struct vcpu *v)
+{
+	struct nested *n = v->nested;
+	struct nested_vmcs *c = n->current;
+	struct vmcs12 *m = c->m;
+	bool failed = n->exit.reason & EXIT_REASON_ENTRY_FAILED;
+	u32 stored = 0, aborts = 0;
+	struct l2_state l2;
+	u64 changed;
+
+	changed = save(n, c);
+	l2_state_read(c, &l2);
+	if (!failed) {
+		m->launched = 1;
+		stored = msr_area_store(m->EXIT_MSR_STORE_ADDR, m->EXIT_MSR_STORE_COUNT);
+	}
+	vmcs_write(ENTRY_INTR_INFO, 0);
+	if (nested_shadowing) {
+		vmcs_use(c->shadow);
+		shadow_give(c, changed);
+	}
+	if (!(secondary_controls(m) & SECONDARY_VPID))
+		nested_vpid_transition();
+	n->exits_reflected[(u16)n->exit.reason % EXIT_REASONS]++;
+	nested_back_to_l1(v);
+	aborts = stored ? ABORT_STORE_MSR : 0;
+	if (!host_state_load(v, m, &l2) && !aborts)
+		aborts = ABORT_PDPTES;
+	vmcs_write(GUEST_INTERRUPTIBILITY, blocking_after(n, m));
+	if (!aborts && msr_area_load(m->EXIT_MSR_LOAD_ADDR, m->EXIT_MSR_LOAD_COUNT))
+		aborts = ABORT_LOAD_MSR;
+	if (aborts)
+		vmx_abort(v, c, aborts);
+}

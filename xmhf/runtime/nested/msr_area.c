@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * L1's MSR areas (SDM 27.4, 28.4, 28.6), an entry at a time, as RDMSR and WRMSR by the guest whose VMCS is current: those
+ * that live in its VMCS there, the others in the CPU by L1's policy.
+ */
+#include "guest/exits.h"
+#include "guest/memory.h"
+#include "machine/cpu_insn.h"
+#include "machine/machine.h"
+#include "machine/trap.h"
+#include "nested/facts.h"
+#include "nested/state.h"
+#include "vmx/setup.h"
+
+#define ENTRIES_MAX	512u	/* IA32_VMX_MISC says so: beyond it is undefined (A.6), here a failure */
+#define LINEAR_BITS	57u
+
+static bool any(u64 value)
+{
+	(void)value;
+	return true;
+}
+
+static bool is_canonical(u64 value)
+{
+	return canonical(value, LINEAR_BITS);
+}
+
+static bool is_pat(u64 value)
+{
+	return pat_valid(value);
+}
+
+static bool tries_debugctl(u64 value)
+{
+	bool ok = wrmsr_safe(MSR_DEBUGCTL, value);
+
+	wrmsr(MSR_DEBUGCTL, 0);
+	return ok;
+}
+
+/* LMA stays what it is, LME too with paging (27.4). */
+static bool is_efer(u64 value)
+{
+	bool flips_lme = (value ^ vmcs_read(GUEST_EFER)) & EFER_LME;
+
+	return !(value & ~facts_efer_valid()) && !(flips_lme && vmcs_read(GUEST_CR0) & CR0_PG);
+}
+
+/* MSRs that VM entries and exits switch. */
+static const struct switched {
+	u32 msr;
+	enum vmcs_field field;
+	u32 entry_control;		/* in use with it alone; 0: always */
+	bool (*valid)(u64 value);
+} switched[] = {
+	{ MSR_SYSENTER_CS,  GUEST_SYSENTER_CS,	0,		  any },
+	{ MSR_SYSENTER_ESP, GUEST_SYSENTER_ESP, 0,		  is_canonical },
+	{ MSR_SYSENTER_EIP, GUEST_SYSENTER_EIP, 0,		  is_canonical },
+	{ MSR_DEBUGCTL,	    GUEST_DEBUGCTL,	ENTRY_LOAD_DEBUG, tries_debugctl },
+	{ MSR_PAT,	    GUEST_PAT,		ENTRY_LOAD_PAT,	  is_pat },
+	{ MSR_EFER,	    GUEST_EFER,		ENTRY_LOAD_EFER,  is_efer },
+	{ MSR_FS_BASE,	    GUEST_FS_BASE,	0,		  is_canonical },
+	{ MSR_GS_BASE,	    GUEST_GS_BASE,	0,		  is_canonical },
+};
+
+static const struct switched *find(u32 msr)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(switched); i++)
+		if (switched[i].msr == msr && (switched[i].entry_control & ~vmx_caps.entry) == 0)
+			return &switched[i];
+	return NULL;
+}
+
+static bool load(const struct msr_entry *e)
+{
+	const struct switched *s = find(e->index);
+	u64 value = e->value;
+
+	if (check_msr_load(e))
+		return false;
+	if (!s)
+		return guest_msr_write(e->index, value);
+	if (!s->valid(value))
+		return false;
+	if (e->index == MSR_EFER)
+		value = (value & ~(u64)EFER_LMA) | (vmcs_read(GUEST_EFER) & EFER_LMA);
+	vmcs_write(s->field, value);
+	return true;
+}
+
+static bool store(struct msr_entry *e)
+{
+	const struct switched *s = find(e->index);
+
+	if (check_msr_store(e))
+		return false;
+	if (!s)
+		return guest_msr_read(e->index, &e->value);
+	e->value = vmcs_read(s->field);
+	return true;
+}
+
+u32 msr_area_load(u64 at, u32 count)
+{
+	for (u32 i = 0; i < count; i++) {
+		struct msr_entry e;
+
+		if (i == ENTRIES_MAX || !guest_read_physical((gpa1_t){ at + i * sizeof(e) }, &e, sizeof(e)) || !load(&e))
+			return i + 1;
+	}
+	return 0;
+}
+
+u32 msr_area_store(u64 at, u32 count)
+{
+	for (u32 i = 0; i < count; i++) {
+		gpa1_t place = { at + i * sizeof(struct msr_entry) };
+		struct msr_entry e;
+
+		if (i == ENTRIES_MAX || !guest_read_physical(place, &e, sizeof(e)) || !store(&e))
+			return i + 1;
+		if (!guest_write_physical((gpa1_t){ place.at + offsetof(struct msr_entry, value) }, &e.value, sizeof(e.value)))
+			continue;		/* no memory of L1's: lost, as a write there is */
+	}
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* VMX for L1, as the rest of the runtime sees it: the handlers of L1's exits, L2's exits, and a few questions. */
+#ifndef NESTED_NESTED_H
+#define NESTED_NESTED_H
+
+#include "nested/caps.h"
+#include "vmx/vcpu.h"
+
+/* What L1 is offered, and the tables made of it; once, after vmx_learn_capabilities. */
+void nested_init(void);
+
+/* The memory of EPT02; after nested_init. */
+void nested_ept_init(void);
+
+/* A CPU's share, before it first runs L1. False: no memory. */
+MUST_CHECK bool nested_cpu_init(struct vcpu *v);
+
+/* The pages that all CPUs share; on the BSP, after nested_init and when there is a pool. */
+void nested_shadowing_init(void);
+
+/* On the CPU itself, with VMCS01 current and set up. */
+void nested_cpu_setup(struct vcpu *v);
+
+extern struct vmx_caps_offered nested_caps;	/* all zero: L1 is offered no VMX */
+static inline bool nested_is_offered(void) { return nested_caps.msr[CAP_BASIC] != 0; }
+
+/* Is L1 in VMX operation (after VMXON, before VMXOFF)? */
+bool nested_is_on(const struct vcpu *v);
+
+/* L1's exits by VMX instructions. instructions.c, field_access.c, invalidate.c, enter.c */
+enum verdict nested_vmxon(struct vcpu *v);
+enum verdict nested_vmxoff(struct vcpu *v);
+enum verdict nested_vmclear(struct vcpu *v);
+enum verdict nested_vmptrld(struct vcpu *v);
+enum verdict nested_vmptrst(struct vcpu *v);
+enum verdict nested_vmread(struct vcpu *v);
+enum verdict nested_vmwrite(struct vcpu *v);
+enum verdict nested_invept(struct vcpu *v);
+enum verdict nested_invvpid(struct vcpu *v);
+enum verdict nested_vmlaunch(struct vcpu *v);
+enum verdict nested_vmresume(struct vcpu *v);
+enum verdict nested_vmfunc(struct vcpu *v);
+
+/* An L1-physical VMCALL in VMX root operation: VMfail 1, as without dual-monitor treatment. */
+enum verdict nested_vmcall(struct vcpu *v);
+
+/* VMLAUNCH or VMRESUME of VMCS02 failed in the CPU: L1 sees the failure of its own. True if L2 was to be entered. */
+bool nested_entry_refused(struct vcpu *v, u32 error);
+
+/*
+ * While L2 runs: L2-physical to L1-physical, for an access of L2's by enum ept_rights, marked in EPT12 as a CPU does; 0:
+ * for one to its paging structures. False: EPT12 doesn't allow it.
+ */
+MUST_CHECK bool nested_translate(struct vcpu *v, u64 *at, u32 rights);
+
+/* INIT while L1 is in VMX operation: held back, or an exit of L2. False: L1 isn't. */
+bool nested_takes_init(struct vcpu *v);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A CPU's nested VMX. The VMCS12s that it used last are cached: a copy of L1's page, the VMCS02 made of it, and,
+ * where the CPU has VMCS shadowing, the shadow VMCS through which L1 reaches the hot fields without an exit.
+ *
+ * Where a field's truth is, while L1 runs: hot fields (shadowed in the field table) of the current VMCS in the shadow
+ * VMCS, if there is one; guest fields that aren't hot in VMCS02, as long as their group's bit is set in @behind;
+ * everything else in @m. While L2 runs, all guest fields are in VMCS02.
+ */
+#ifndef NESTED_STATE_H
+#define NESTED_STATE_H
+
+#include "nested/checks.h"
+#include "nested/ept.h"
+#include "nested/nested.h"
+#include "nested/vmcs12.h"
+
+#define NESTED_CACHED	4u		/* VMCS12s a CPU */
+#define NO_VMCS		(~0ull)
+#define NESTED_VPIDS	16u		/* of the CPU's, for VPID12s */
+
+#define GROUP_BIT(group)	BIT(group)
+#define GROUPS_ALL		0x1fu
+#define GROUPS_RARE_GUEST	(BIT(GROUP_GUEST) | BIT(GROUP_GUEST_SEG))
+
+struct nested_vmcs {
+	u64 at;				/* L1-physical; NO_VMCS: unused */
+	struct vmcs12 *m;
+	void *vmcs02;
+	void *shadow;			/* NULL: no VMCS shadowing */
+	u8 *msr_bitmap;			/* L1's merged with ours: one page */
+	u8 *io_bitmaps;			/* likewise: two */
+	u32 dirty;			/* groups that L1 wrote by exits since VMCS02 was made of them */
+	u64 changed;			/* hot fields that L1 wrote through the shadow VMCS: nested/hot.h */
+	bool shadow_is_old;		/* the shadow VMCS hasn't what m has */
+	bool from_long_mode;		/* L1's mode when the checks passed last */
+	bool initialised;		/* VMCS02 has what is the same in all */
+	u32 pin02, primary02;		/* what VMCS02 has */
+	u64 eptp02;			/* likewise */
+	u32 primary_base;		/* without windows of ours */
+	uptr cd_nw;			/* of L2's CR0, where VMCS02 has 0 */
+	u32 behind;			/* groups of which VMCS02 has newer values than m */
+	u32 used;			/* when, by nested->clock */
+	u64 eptp12;			/* L2 runs on now: EPTP, or what VMFUNC made of it */
+	struct ept02_table *ept02;	/* its shadow, held; NULL: none yet, or EPT off */
+};
+
+/* What L1 is told of an exit of L2's, where that isn't what VMCS02 has. */
+struct l2_exit {
+	u32 reason;			/* with the entry-failure bit */
+	bool made_up;			/* no exit of VMCS02's: interruption and IDT-vectoring information aren't valid */
+	u64 qualification;
+	u32 intr_info, intr_error;	/* with @made_up */
+};
+
+struct nested {
+	bool on;			/* in VMX operation */
+	bool init_pending;		/* an INIT arrived in VMX root operation */
+	bool nmi_waits;			/* one is L1's, when it can be */
+	bool event_after_entry;		/* something waits for an injection: events.c */
+	bool nmi_blocked;		/* NMIs are, all of L2's time: NMI exiting without virtual NMIs */
+	u32 primary01;			/* what VMCS01 has, while L2 runs */
+	u64 vmxon_at;			/* L1-physical */
+	struct nested_vmcs *current;	/* NULL: none */
+	u32 clock;
+	u64 exits_kept[EXIT_REASONS], exits_reflected[EXIT_REASONS];
+	u16 vpid12[NESTED_VPIDS];	/* vpid.c; 0: nobody's */
+	struct l2_exit exit;		/* with verdict REFLECT */
+	struct nested_vmcs cached[NESTED_CACHED];
+	struct nested_ept_cpu ept;
+};
+
+/* Constant once the guest runs. */
+extern struct vmcs12_map nested_map;
+extern struct ept12_rules nested_ept12_rules;
+extern bool nested_shadowing;			/* the CPU has VMCS shadowing that serves us */
+
+/* ---- current.c: the cache ---- */
+
+/*
+ * The VMCS12 at @at from the cache, read from L1's page if it wasn't there (the least recently used one goes back to
+ * L1's memory for it). It isn't current yet. Guests may name any address: where there is no memory of L1's it reads as
+ * ones and writes are lost.
+ */
+struct nested_vmcs *nested_cache(struct vcpu *v, u64 at);
+
+/* The cached VMCS12 at @at, or NULL. */
+struct nested_vmcs *nested_cached(struct vcpu *v, u64 at);
+
+/* Makes @c (NULL: none) what VMREAD and VMWRITE mean; with VMCS01 current. */
+void nested_make_current(struct vcpu *v, struct nested_vmcs *c);
+
+/* Writes it to L1's page in whole; forgets it then. It isn't current afterwards. */
+void nested_write_back(struct vcpu *v, struct nested_vmcs *c);
+
+/* Fetches the groups of @groups that VMCS02 has newer into c->m; VMCS01 is current before and after. */
+void nested_fetch(struct vcpu *v, struct nested_vmcs *c, u32 groups);
+
+/* ---- shadow.c: the hot fields between c->m and the shadow VMCS; VMCS01 is current before and after ---- */
+
+void nested_shadow_in(struct vcpu *v, struct nested_vmcs *c);	/* what L1 wrote there becomes m's, and dirty */
+void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c);	/* all of m's hot fields */
+void nested_shadow_error(struct vcpu *v, struct nested_vmcs *c, u32 error);	/* VM-instruction error, in m too */
+
+/* ---- enter.c ---- */
+
+/* Last before every entry to L2, with VMCS02 current: EPT pointer and what has to be flushed for it. */
+void nested_ready(struct vcpu *v);
+
+/* ---- leave.c ---- */
+
+/* From L2 to L1 as nested->exit says; VMCS02 is current before, VMCS01 after. */
+void nested_leave(struct vcpu *v);
+
+/* VMCS01 is current again, its windows as they were asked for; nothing else. */
+void nested_back_to_l1(struct vcpu *v);
+
+/* ---- msr_area.c: the MSR areas of VMCS12 (SDM 27.4, 28.4, 28.6), for what is current ---- */
+
+/* The number of the entry that failed, from 1; 0: none did. */
+u32 msr_area_load(u64 at, u32 count);
+u32 msr_area_store(u64 at, u32 count);
+
+/* ---- events.c ---- */
+
+/* What waits for L1, before L2 runs: an exit may come of it. */
+void nested_offer_events(struct vcpu *v);
+
+/* ---- outcome.c: how VMX instructions end (SDM 31.2) ---- */
+
+enum vmfail {
+	VMFAIL_VMCALL = 1, VMFAIL_VMCLEAR_ADDRESS, VMFAIL_VMCLEAR_VMXON, VMFAIL_VMLAUNCH_NOT_CLEAR, VMFAIL_VMRESUME_NOT_LAUNCHED,
+	VMFAIL_VMRESUME_AFTER_VMXOFF, VMFAIL_CONTROLS, VMFAIL_HOST_STATE, VMFAIL_VMPTRLD_ADDRESS, VMFAIL_VMPTRLD_VMXON,
+	VMFAIL_VMPTRLD_REVISION, VMFAIL_NO_SUCH_FIELD, VMFAIL_READ_ONLY_FIELD, VMFAIL_VMXON_IN_ROOT = 15,
+	VMFAIL_MOV_SS = 26, VMFAIL_INVALIDATE = 28,
+};
+
+enum verdict nested_succeed(void);				/* clears the arithmetic flags; ADVANCE */
+enum verdict nested_fail(struct vcpu *v, enum vmfail error);	/* VMfailValid, or VMfailInvalid without a current VMCS */
+enum verdict nested_fail_invalid(void);
+enum verdict nested_fail_valid(void);				/* the error is noted already */
+
+/*
+ * What every VMX instruction but VMXON faults for: #UD outside VMX operation, in real and virtual-8086 mode and in
+ * compatibility mode, then #GP(0) for CPL > 0. RESUME: nothing; else the verdict.
+ */
+MUST_CHECK enum verdict nested_refuses(struct vcpu *v);
+MUST_CHECK enum verdict nested_refuses_mode(struct vcpu *v);	/* of that, what VMXON faults for too: the mode */
+
+/* ---- vpid.c ---- */
+
+/*
+ * The CPU's VPID for L2 with @vpid12, to be asked before every entry: another VPID12 may have got it meanwhile. 0 stands for a
+ * VMCS12 with VPID off; who enters with that invalidates its translations at every entry and exit.
+ */
+u16 nested_vpid(struct vcpu *v, u16 vpid12);
+
+/* What a transition between L1 and an L2 without VPID drops: L2's translations, and L1's own. */
+void nested_vpid_transition(void);
+
+/* L1's INVVPID, checked already. */
+void nested_vpid_invalidate(struct vcpu *v, enum invvpid_kind kind, u16 vpid12, u64 linear);
+
+/* ---- ept.c: EPT02 and what hardware may do with L1's pages ---- */
+
+/* Lets go of c's EPT02; with the VMCS12 that is dropped, or before another EPTP. */
+void nested_ept_put(struct nested_vmcs *c);
+
+/*
+ * The EPT pointer for VMCS02: EPT02's for c->eptp12, which has passed ept12_pointer_fault, or EPT01's while @c has EPT
+ * off. Called last before every entry to L2: it flushes what this CPU may not use any more. 0: out of pages.
+ */
+u64 nested_ept_pointer(struct vcpu *v, struct nested_vmcs *c);
+
+/* Where hardware may read, or read and write, L1's page at @page: a page of ones or a scratch page if it isn't L1's memory. */
+u64 nested_page_to_read(u64 page);
+u64 nested_page_to_write(u64 page);
+
+/*
+ * An EPT violation of L2, who goes on with RESUME once it is filled. REFLECT: nested->exit has reason and qualification.
+ * With VMCS02 current.
+ */
+enum verdict nested_ept_violation(struct vcpu *v);
+
+/* L1's INVEPT, checked already. */
+void nested_ept_invalidate(struct vcpu *v, enum invept_kind kind, u64 eptp12);
+
+#endif

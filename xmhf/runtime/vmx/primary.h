@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The primary controls of the current VMCS: what it runs with always, and the windows that we wait for just now.
+ * v->primary_ctrls is what the VMCS has.
+ */
+#ifndef VMX_PRIMARY_H
+#define VMX_PRIMARY_H
+
+#include "vmx/vcpu.h"
+
+static inline void primary_apply(struct vcpu *v)
+{
+	u32 ctrls = v->primary_base | v->windows;
+
+	if (ctrls != v->primary_ctrls)
+		vmcs_write(PRIMARY_CTRLS, v->primary_ctrls = ctrls);
+}
+
+static inline void primary_window(struct vcpu *v, u32 bits, bool wanted)
+{
+	v->windows = wanted ? v->windows | bits : v->windows & ~bits;
+	primary_apply(v);
+}
+
+#endif
