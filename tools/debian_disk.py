@@ -12,6 +12,7 @@ import tempfile
 
 import cache
 import cpio
+import debian_kvm
 import debian_root
 import diskimage
 import packages
@@ -120,8 +121,26 @@ def _systemd(out, scratch, flavour, cmdline, extra, modules):
     diskimage.make(out, tree, menu, kind="ext4", number=number, wrapper=wrapper)
 
 
-USERLANDS = {"busybox": _busybox, "systemd": _systemd}
-STAT_TOOL_AT = {"busybox": "/bin/xmhf-stat", "systemd": "/usr/local/bin/xmhf-stat"}
+def _kvm(out, scratch, flavour, cmdline, extra, modules):
+    """busybox, and on the disk QEMU and a Debian of the same kernel to be its guest."""
+    vmlinuz, folder, _ = kernel(flavour)
+    tree = scratch / "tree"
+    (tree / "boot").mkdir(parents=True)
+    shutil.copy(vmlinuz, tree / "boot/vmlinuz")
+    (scratch / "initrd").write_bytes(initramfs(flavour, "init"))
+    debian_kvm.fill(tree, KERNELS[flavour][0], [(vmlinuz, "vmlinuz"), (scratch / "initrd", "initrd"),
+                                                (debian_kvm.hello(scratch / "hello"), "hello.img")])
+    wanted = with_dependencies(folder, debian_kvm.MODULES)
+    tools = [(GUEST_FILES / "selfcheck-kvm", "/bin/selfcheck-kvm"),
+             *debian_kvm.for_modprobe(folder, wanted, scratch)]
+    (tree / "boot/initrd").write_bytes(initramfs(flavour, "init", modules, [*tools, *extra]))
+    number = 3 + len(KERNELS) + list(KERNELS).index(flavour)
+    menu = MENU.format(flavour=flavour, cmdline=f"kvmdisk=UUID={diskimage.FILE_SYSTEM_ID.format(number)} {cmdline}")
+    diskimage.make(out, tree, menu, number=number)
+
+
+USERLANDS = {"busybox": _busybox, "kvm": _kvm, "systemd": _systemd}
+STAT_TOOL_AT = {"busybox": "/bin/xmhf-stat", "kvm": "/bin/xmhf-stat", "systemd": "/usr/local/bin/xmhf-stat"}
 
 
 def stat_tool(flavour):
@@ -140,7 +159,7 @@ def disk(flavour="amd64", userland="busybox", cmdline="", selfcheck="", extra=()
         cmdline = f"{cmdline} selfcheck={selfcheck}".strip()
     extra = [*extra, (stat_tool(flavour), STAT_TOOL_AT[userland])]
     sources = [cache.REPO / "tools" / name for name in
-               ("debian_disk.py", "debian_root.py", "diskimage.py", "cpio.py")]
+               ("debian_disk.py", "debian_kvm.py", "debian_root.py", "diskimage.py", "cpio.py")]
     sources += sorted(GUEST_FILES.iterdir())
     key = cache.key(flavour, userland, cmdline, *modules, *sources,
                     *(x for source, to in extra for x in (pathlib.Path(source), to)))
