@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# Makes disks with a stock Debian 12 kernel and a userland: busybox in an initramfs,
-# or a debootstrapped system with systemd. They boot from any place among the disks.
+# Makes disks with a stock Debian 12 kernel and a userland: busybox in an initramfs, the
+# same with KVM and QEMU, or a debootstrapped system with systemd. They boot from any
+# place among the disks.
 
 import argparse
 import os
@@ -140,15 +141,21 @@ def _kvm(out, scratch, flavour, cmdline, extra, modules):
 
 
 USERLANDS = {"busybox": _busybox, "kvm": _kvm, "systemd": _systemd}
-STAT_TOOL_AT = {"busybox": "/bin/xmhf-stat", "kvm": "/bin/xmhf-stat", "systemd": "/usr/local/bin/xmhf-stat"}
+# Our own programs in a userland: (folder below tools, name, where it goes).
+STAT, KVM_SMOKE = ("guest-stat", "xmhf-stat"), ("guest-kvm", "kvm-smoke")
+OWN_TOOLS = {
+    "busybox": [(*STAT, "/bin/xmhf-stat")],
+    "kvm": [(*STAT, "/bin/xmhf-stat"), (*KVM_SMOKE, "/bin/kvm-smoke")],
+    "systemd": [(*STAT, "/usr/local/bin/xmhf-stat")],
+}
 
 
-def stat_tool(flavour):
-    """The statistics viewer (tools/guest-stat), built if its source changed."""
+def own_tool(folder, name, flavour):
+    """A program of ours for Linux guests, built if its sources changed."""
     bits = {"amd64": 64, "i386": 32}[KERNELS[flavour][0]]
-    out = cache.REPO / f"build/guest-stat/xmhf-stat-{bits}"
+    out = cache.REPO / f"build/{folder}/{name}-{bits}"
     with cache.lock("make"):
-        diskimage.run(["make", "-s", "-C", cache.REPO, "-f", "tools/guest-stat/guest-stat.mk",
+        diskimage.run(["make", "-s", "-C", cache.REPO, "-f", f"tools/{folder}/{folder}.mk",
                        out.relative_to(cache.REPO)])
     return out
 
@@ -157,7 +164,7 @@ def disk(flavour="amd64", userland="busybox", cmdline="", selfcheck="", extra=()
     """The path of a disk image, made at first use. `extra`: (source, destination) pairs."""
     if selfcheck:
         cmdline = f"{cmdline} selfcheck={selfcheck}".strip()
-    extra = [*extra, (stat_tool(flavour), STAT_TOOL_AT[userland])]
+    extra = [*extra, *((own_tool(folder, name, flavour), to) for folder, name, to in OWN_TOOLS[userland])]
     sources = [cache.REPO / "tools" / name for name in
                ("debian_disk.py", "debian_kvm.py", "debian_root.py", "diskimage.py", "cpio.py")]
     sources += sorted(GUEST_FILES.iterdir())
@@ -177,7 +184,7 @@ def main():
     add("--userland", choices=USERLANDS, default="busybox")
     add("--cmdline", default="", metavar="WORDS", help="further words for the kernel")
     add("--selfcheck", default="", metavar="NAME",
-        help="basic, hotplug, reboot or stat: check the machine, then power off; else a shell")
+        help="basic, hotplug, reboot, stat or kvm: check the machine, then power off; else a shell")
     add("--extra", action="append", default=[], metavar="SRC:DEST", help="a further file")
     add("--module", action="append", default=[], metavar="NAME",
         help="a further kernel module: busybox' init loads it, systemd's root has it")
