@@ -5,7 +5,7 @@
 #
 # A system test marked long("NAME") belongs to check-long-NAME; name new ones in LONG_GROUPS.
 
-LONG_GROUPS := debian smp4 systemd reboot bare build lhv
+LONG_GROUPS := debian smp4 systemd reboot bare build lhv kvm kvm-variants kvm-i386
 LONG_SECONDS := 2400
 LONG_JOBS   := 2
 # Under 40 minutes with all fuzzers one after the other. (`make`, not its variable: make -n would run and note it.)

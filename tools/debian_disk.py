@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# Makes disks with a stock Debian 12 kernel and a userland: busybox in an initramfs,
-# or a debootstrapped system with systemd. They boot from any place among the disks.
+# Makes disks with a stock Debian 12 kernel and a userland: busybox in an initramfs, the
+# same with KVM and QEMU, or a debootstrapped system with systemd. They boot from any
+# place among the disks.
 
 import argparse
 import os
@@ -12,6 +13,7 @@ import tempfile
 
 import cache
 import cpio
+import debian_kvm
 import debian_root
 import diskimage
 import packages
@@ -120,16 +122,40 @@ def _systemd(out, scratch, flavour, cmdline, extra, modules):
     diskimage.make(out, tree, menu, kind="ext4", number=number, wrapper=wrapper)
 
 
-USERLANDS = {"busybox": _busybox, "systemd": _systemd}
-STAT_TOOL_AT = {"busybox": "/bin/xmhf-stat", "systemd": "/usr/local/bin/xmhf-stat"}
+def _kvm(out, scratch, flavour, cmdline, extra, modules):
+    """busybox, and on the disk QEMU and a Debian of the same kernel to be its guest."""
+    vmlinuz, folder, _ = kernel(flavour)
+    tree = scratch / "tree"
+    (tree / "boot").mkdir(parents=True)
+    shutil.copy(vmlinuz, tree / "boot/vmlinuz")
+    (scratch / "initrd").write_bytes(initramfs(flavour, "init"))
+    debian_kvm.fill(tree, KERNELS[flavour][0], [(vmlinuz, "vmlinuz"), (scratch / "initrd", "initrd"),
+                                                (debian_kvm.hello(scratch / "hello"), "hello.img")])
+    wanted = with_dependencies(folder, debian_kvm.MODULES)
+    tools = [(GUEST_FILES / "selfcheck-kvm", "/bin/selfcheck-kvm"),
+             *debian_kvm.for_modprobe(folder, wanted, scratch)]
+    (tree / "boot/initrd").write_bytes(initramfs(flavour, "init", modules, [*tools, *extra]))
+    number = 3 + len(KERNELS) + list(KERNELS).index(flavour)
+    menu = MENU.format(flavour=flavour, cmdline=f"kvmdisk=UUID={diskimage.FILE_SYSTEM_ID.format(number)} {cmdline}")
+    diskimage.make(out, tree, menu, number=number)
 
 
-def stat_tool(flavour):
-    """The statistics viewer (tools/guest-stat), built if its source changed."""
+USERLANDS = {"busybox": _busybox, "kvm": _kvm, "systemd": _systemd}
+# Our own programs in a userland: (folder below tools, name, where it goes).
+STAT, KVM_SMOKE = ("guest-stat", "xmhf-stat"), ("guest-kvm", "kvm-smoke")
+OWN_TOOLS = {
+    "busybox": [(*STAT, "/bin/xmhf-stat")],
+    "kvm": [(*STAT, "/bin/xmhf-stat"), (*KVM_SMOKE, "/bin/kvm-smoke")],
+    "systemd": [(*STAT, "/usr/local/bin/xmhf-stat")],
+}
+
+
+def own_tool(folder, name, flavour):
+    """A program of ours for Linux guests, built if its sources changed."""
     bits = {"amd64": 64, "i386": 32}[KERNELS[flavour][0]]
-    out = cache.REPO / f"build/guest-stat/xmhf-stat-{bits}"
+    out = cache.REPO / f"build/{folder}/{name}-{bits}"
     with cache.lock("make"):
-        diskimage.run(["make", "-s", "-C", cache.REPO, "-f", "tools/guest-stat/guest-stat.mk",
+        diskimage.run(["make", "-s", "-C", cache.REPO, "-f", f"tools/{folder}/{folder}.mk",
                        out.relative_to(cache.REPO)])
     return out
 
@@ -138,9 +164,9 @@ def disk(flavour="amd64", userland="busybox", cmdline="", selfcheck="", extra=()
     """The path of a disk image, made at first use. `extra`: (source, destination) pairs."""
     if selfcheck:
         cmdline = f"{cmdline} selfcheck={selfcheck}".strip()
-    extra = [*extra, (stat_tool(flavour), STAT_TOOL_AT[userland])]
+    extra = [*extra, *((own_tool(folder, name, flavour), to) for folder, name, to in OWN_TOOLS[userland])]
     sources = [cache.REPO / "tools" / name for name in
-               ("debian_disk.py", "debian_root.py", "diskimage.py", "cpio.py")]
+               ("debian_disk.py", "debian_kvm.py", "debian_root.py", "diskimage.py", "cpio.py")]
     sources += sorted(GUEST_FILES.iterdir())
     key = cache.key(flavour, userland, cmdline, *modules, *sources,
                     *(x for source, to in extra for x in (pathlib.Path(source), to)))
@@ -158,7 +184,7 @@ def main():
     add("--userland", choices=USERLANDS, default="busybox")
     add("--cmdline", default="", metavar="WORDS", help="further words for the kernel")
     add("--selfcheck", default="", metavar="NAME",
-        help="basic, hotplug, reboot or stat: check the machine, then power off; else a shell")
+        help="basic, hotplug, reboot, stat or kvm: check the machine, then power off; else a shell")
     add("--extra", action="append", default=[], metavar="SRC:DEST", help="a further file")
     add("--module", action="append", default=[], metavar="NAME",
         help="a further kernel module: busybox' init loads it, systemd's root has it")
