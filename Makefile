@@ -149,9 +149,11 @@ $(OUT)/init-x86-$(SUBARCH).bin: $(OUT)/loader.elf
 	$(Q)$(OBJCOPY) -S $< $@
 	$(Q)$(NM) -n $< > $@.sym
 
+# By name, because a configured folder may hold other things; the cache stays.
 clean:
-	rm -rf $(BUILD)/amd64 $(BUILD)/i386 $(BUILD)/unit $(BUILD)/fuzz $(BUILD)/guests
+	rm -rf $(addprefix $(BUILD)/,amd64 i386 clang guest-stat unit fuzz guests variants test-logs)
 
+include $(SRC)/tools/guest-stat/guest-stat.mk
 -include $(SRC)/tests/tests.mk
 
 .PHONY: all both clean FORCE

@@ -12,7 +12,9 @@ LONG_JOBS   := 2
 LONG_FUZZ_SECONDS := 150
 long_run     = @$(PYTHON) $(SRC)/tests/long_run.py $@ $(LONG_SECONDS)
 
-check-long: $(addprefix check-long-,$(LONG_GROUPS) fuzz)
+LONG_TARGETS := $(addprefix check-long-,$(LONG_GROUPS) fuzz)
+
+check-long: $(LONG_TARGETS)
 
 $(addprefix check-long-,$(LONG_GROUPS)): check-long-%:
 	@$(SRC)/tools/setup.sh
@@ -22,4 +24,8 @@ check-long-fuzz:
 	@$(SRC)/tools/setup.sh
 	$(long_run) make --no-print-directory check-fuzz-long FUZZ_SECONDS=$(LONG_FUZZ_SECONDS)
 
-.PHONY: check-long check-long-fuzz $(addprefix check-long-,$(LONG_GROUPS))
+# How each of them last ended, and how far the sources have gone on since.
+check-long-status:
+	@$(PYTHON) $(SRC)/tests/long_status.py $(LONG_TARGETS)
+
+.PHONY: check-long check-long-status $(LONG_TARGETS)

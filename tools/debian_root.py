@@ -5,6 +5,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 
@@ -56,6 +57,14 @@ def _undo_fakechroot(tree):
             path.symlink_to(target)
 
 
+def _pack(wrapper, tree, out):
+    diskimage.run([*wrapper, "tar", "-C", tree, "--exclude=./var/cache/apt/*",
+                   "--exclude=./var/lib/apt/lists/*", "--exclude=./usr/share/doc/*",
+                   "--exclude=./usr/share/locale/*", "--exclude=./usr/share/man/*",
+                   "--exclude=./dev/*", "--exclude=./etc/apt/sources.list",
+                   "-cf", out, "."])
+
+
 def _bootstrap(out, suite, architecture):
     with tempfile.TemporaryDirectory(prefix="debootstrap-", dir=cache.folder()) as name:
         scratch = pathlib.Path(name)
@@ -67,19 +76,52 @@ def _bootstrap(out, suite, architecture):
                        f"--keyring={packages.KEYRING}", suite, tree, packages.archive()],
                       env=os.environ | {"PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"})
         _undo_fakechroot(tree)
-        diskimage.run([*wrapper, "tar", "-C", tree, "--exclude=./var/cache/apt/*",
-                       "--exclude=./var/lib/apt/lists/*", "--exclude=./usr/share/doc/*",
-                       "--exclude=./usr/share/locale/*", "--exclude=./usr/share/man/*",
-                       "--exclude=./dev/*", "--exclude=./etc/apt/sources.list",
-                       "-cf", out, "."])
+        _pack(wrapper, tree, out)
+
+
+UNPACK = 'dpkg-deb --fsys-tarfile "$1" | tar -C "$2" --keep-directory-symlink -xpf -'
+
+
+def _converted(out, suite, architecture):
+    """This machine's own system with the packages' files of another architecture, whose programs may not run here.
+
+    What the packages' scripts made (users, links to services, settings) is the same for all architectures.
+    """
+    native = base(suite, _own_architecture())
+    with tempfile.TemporaryDirectory(prefix="convert-", dir=cache.folder()) as name:
+        scratch = pathlib.Path(name)
+        tree = scratch / "root"
+        tree.mkdir()
+        wrapper = as_root(scratch / "owners")
+        diskimage.run([*wrapper, "tar", "-C", tree, "-xpf", native])
+        (scratch / "old").write_text("\0".join(_files_of_packages(tree)))
+        diskimage.run([*wrapper, "xargs", "-0", "-a", scratch / "old", "rm", "-f", tree / "etc/ld.so.cache"])
+        names = re.findall(r"^Package: (.*)$", (tree / "var/lib/dpkg/status").read_text(), re.M)
+        others = packages.Suite(suite, architecture)
+        for number, package in enumerate(names, 1):
+            cache.say(f"  {number}/{len(names)} {package}")
+            deb = others.download(package, scratch / "debs")
+            diskimage.run([*wrapper, "sh", "-c", UNPACK, "sh", deb, tree])
+        _pack(wrapper, tree, out)
+
+
+def _files_of_packages(tree):
+    """What lies in `tree` from packages, save settings, which their scripts may have edited; no folders."""
+    names = {name for names in tree.glob("var/lib/dpkg/info/*.list") for name in names.read_text().splitlines()}
+    return [f"{tree}{name}" for name in names if not name.startswith("/etc/") and not os.path.isdir(f"{tree}{name}")]
+
+
+def _own_architecture():
+    return diskimage.run(["dpkg", "--print-architecture"]).strip()
 
 
 def base(suite, architecture):
-    """A cached tar file with the debootstrapped system."""
+    """A cached tar file with a debootstrapped system."""
     key = cache.key(INCLUDE, pathlib.Path(__file__))
+    make = _bootstrap if architecture == _own_architecture() else _converted
     return cache.made(f"root-{suite}-{architecture}-{key}.tar",
-                      lambda out: _bootstrap(out, suite, architecture),
-                      f"debootstrapping {suite} {architecture}: takes minutes")
+                      lambda out: make(out, suite, architecture),
+                      f"making a root of {suite} {architecture}: takes minutes")
 
 
 def fill(tree, state, tar, uuid, modules, wanted_modules, extra):

@@ -18,6 +18,7 @@ import qemu
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = cache.REPO / "build"
+REACHED = {"busybox": "GUEST: init reached", "systemd": "GUEST: logged in"}
 BOUND = 400     # seconds: a stock Debian boots bare in about 60 when nothing else runs
 
 
@@ -123,14 +124,14 @@ class Lab:
         disk = debian_disk.disk(flavour, userland, f"cpus={wanted or cpus} {cmdline}".strip(), selfcheck)
         result = self.run([*over, disk], timeout=timeout, cpus=cpus, memory_mib=memory_mib,
                           **machine)
-        assert_said(result, "GUEST: init reached", f"PASS selfcheck {selfcheck}")
+        assert_said(result, REACHED[userland], f"PASS selfcheck {selfcheck}")
         assert result.end == "power-off", result.end
         return result
 
     def debian_reboots(self, flavour="amd64", over=(), cmdline="", timeout=BOUND, **machine):
         """Boot Debian under the disks `over`, and demand that its reboot boots it again."""
         disk = debian_disk.disk(flavour, "busybox", cmdline, "reboot")
-        reached = "^GUEST: init reached"
+        reached = "^" + REACHED["busybox"]
         with bochs.Machine([*over, disk], **machine).start(self.live) as session:
             assert session.expect("^GUEST: reboot", timeout), session.seen[-3000:]
             once = len(session.seen)

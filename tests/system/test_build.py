@@ -212,6 +212,16 @@ def test_other_flags_compile_all_again_and_symbols_change_no_byte(source, built)
     make(source, f"SUBARCH={subarch}")
 
 
+def test_clean_leaves_the_cache_alone(source, tmp_path):
+    build = f"BUILD={tmp_path}"
+    make(source, build, "all", "guests", "guest-stat", "check-unit-string")
+    make(source, f"{build}/clang", "CC=clang")
+    for name in ("cache", "fuzz", "variants", "test-logs"):     # what needs an emulator, or long
+        (tmp_path / name).mkdir()
+    make(source, build, "clean")
+    assert os.listdir(tmp_path) == ["cache"]
+
+
 # ---- configure ----------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("word, line", [

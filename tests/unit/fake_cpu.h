@@ -11,7 +11,7 @@
 #include "machine/trap.h"
 #include "vmx/setup.h"
 
-#define FAKE_MSRS	128u
+#define FAKE_MSRS	1024u
 #define FAKE_FIELDS	0x7000u		/* above all encodings */
 
 static struct fake_cpu {

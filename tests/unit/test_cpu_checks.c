@@ -86,6 +86,17 @@ PROMISE(ept_needs_four_levels_write_back_2m_pages_and_invept)
 		REFUSED(ept_vpid_cap, good.ept_vpid_cap & ~BIT64(needed[i]), "no EPT: ");
 }
 
+PROMISE(either_type_of_invept_will_do)
+{
+	struct cpu_facts f = good;
+
+	REFUSED(ept_vpid_cap, good.ept_vpid_cap & ~(BIT64(25) | BIT64(26)), "no EPT: ");
+	f.ept_vpid_cap = good.ept_vpid_cap & ~BIT64(25);
+	assert_null(cpu_complaint(&f, 64));
+	f.ept_vpid_cap = good.ept_vpid_cap & ~BIT64(26);
+	assert_null(cpu_complaint(&f, 64));
+}
+
 PROMISE(a_cpu_without_unrestricted_guest_is_refused)
 {
 	REFUSED(secondary_allowed1, good.secondary_allowed1 & ~UNRESTRICTED, "no unrestricted guest: ");
@@ -116,6 +127,7 @@ RUN(T(a_good_cpu_is_taken),
     T(vmx_is_off_only_when_locked_without_its_bit),
     T(a_cpu_without_ept_is_refused),
     T(ept_needs_four_levels_write_back_2m_pages_and_invept),
+    T(either_type_of_invept_will_do),
     T(a_cpu_without_unrestricted_guest_is_refused),
     T(a_cpu_that_cannot_wait_for_sipi_is_refused),
     T(of_several_lacks_the_one_to_mend_first_is_told))

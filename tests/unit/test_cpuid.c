@@ -225,7 +225,7 @@ PROMISE(a_leaf_that_the_cpu_lacks_answers_as_the_hardware_does)
 /* Not merely those that share no list with a row. */
 PROMISE(every_other_leaf_is_the_hardwares)
 {
-	static const u32 first[] = { 0, 0x20000000, 0x40000000, 0x46484d00, 0x80000000, 0xc0000000, 0xffffff00 };
+	static const u32 first[] = { 0, 0x20000000, 0x3fffff00, 0x40000100, 0x46484d00, 0x80000000, 0xc0000000, 0xffffff00 };
 
 	start(0);
 	for (u32 i = 0; i < ARRAY_SIZE(first); i++) {
@@ -237,6 +237,14 @@ PROMISE(every_other_leaf_is_the_hardwares)
 		}
 	}
 	assert_int_equal(hypapp.asked, 0);
+}
+
+PROMISE(what_a_hypervisor_below_tells_of_itself_is_hidden)
+{
+	start_shown();
+	for (u32 leaf = 0x40000000; leaf <= 0x400000ff; leaf++)
+		for (enum cpuid_register reg = EAX; reg <= EBX; reg++)
+			assert_int_equal(seen(leaf, leaf & 1, reg), 0);
 }
 
 static bool is_us(u32 depth)
@@ -301,4 +309,5 @@ RUN(T(what_the_guest_cannot_have_is_hidden_always_and_nothing_beside_it),
     T(a_row_for_one_subleaf_leaves_the_others_alone), T(a_leaf_that_the_cpu_lacks_answers_as_the_hardware_does),
     T(every_other_leaf_is_the_hardwares),
     T(our_leaf_says_depth_1_on_bare_hardware), T(our_leaf_adds_one_to_the_depth_of_a_copy_below),
-    T(half_a_signature_below_is_none), T(the_hypapp_answers_its_leaves_and_no_others))
+    T(half_a_signature_below_is_none),
+    T(what_a_hypervisor_below_tells_of_itself_is_hidden), T(the_hypapp_answers_its_leaves_and_no_others))

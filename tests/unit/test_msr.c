@@ -62,7 +62,7 @@ struct range { u32 first, last; };
 
 static const struct range hidden[] = {
 	{ MSR_SMM_MONITOR_CTL, MSR_SMM_MONITOR_CTL }, { MSR_FRED_RSP0, MSR_FRED_LAST }, { MSR_VMX_BASIC, MSR_VMX_LAST },
-	{ 0x560, 0x561 }, { MSR_RTIT_CTL, MSR_RTIT_LAST },
+	{ 0x560, 0x561 }, { MSR_RTIT_CTL, MSR_RTIT_LAST }, { 0x40000000, 0x400001ff }, { 0x4b564d00, 0x4b564dff },
 };
 
 static const struct range ours[] = {	/* both ways */

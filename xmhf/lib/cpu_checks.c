@@ -7,7 +7,14 @@
 #define SECONDARY_EPT		BIT(1)
 #define SECONDARY_UNRESTRICTED	BIT(7)
 #define EPT_NEEDED		(BIT64(6) | BIT64(14) | BIT64(16) | BIT64(20))	/* 4 levels, WB, 2M, INVEPT */
+#define EPT_INVEPT_TYPES	(BIT64(25) | BIT64(26))		/* one context, all: either will do */
 #define MISC_WAIT_FOR_SIPI	BIT64(8)
+
+static bool ept_usable(const struct cpu_facts *f)
+{
+	return f->has_secondary && f->secondary_allowed1 & SECONDARY_EPT &&
+	       (f->ept_vpid_cap & EPT_NEEDED) == EPT_NEEDED && f->ept_vpid_cap & EPT_INVEPT_TYPES;
+}
 
 const char *cpu_complaint(const struct cpu_facts *f, u32 bits)
 {
@@ -19,7 +26,7 @@ const char *cpu_complaint(const struct cpu_facts *f, u32 bits)
 		return "no VMX: this CPU has no Intel VT-x, or the hypervisor below doesn't offer it (KVM: nested=1 and -cpu host)";
 	if (locked_off)
 		return "VMX is locked off by the firmware: enable Intel virtualization (VT-x) in the firmware setup";
-	if (!f->has_secondary || !(f->secondary_allowed1 & SECONDARY_EPT) || (f->ept_vpid_cap & EPT_NEEDED) != EPT_NEEDED)
+	if (!ept_usable(f))
 		return "no EPT: a CPU with extended page tables (Nehalem or later) is needed";
 	if (!(f->secondary_allowed1 & SECONDARY_UNRESTRICTED))
 		return "no unrestricted guest: a CPU with it (Westmere or later) is needed";

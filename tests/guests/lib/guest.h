@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the tiny guests are written with. A guest is a file with guest_main(); it runs in flat 32-bit protected
- * mode without paging, interrupts off, and says on COM1
+ * mode without paging, interrupts off (those of l1/ also in 64-bit mode), and says on COM1
  *	PASS name: sentence	a promise kept
  *	FAIL name: sentence	a promise broken, what was seen stands before it
  *	FACT key value		what the test compares between the bare machine and us
@@ -18,7 +18,12 @@
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
-typedef uint64_t u64;
+typedef unsigned long long u64;
+#ifdef __x86_64__
+typedef u64 uptr;		/* a register */
+#else
+typedef u32 uptr;
+#endif
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define BIT(n)		(1u << (n))
@@ -69,9 +74,9 @@ static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
 	return r;
 }
 
-#define READ_CR(n)	({ u32 cr_; __asm__ volatile("mov %%cr" #n ", %0" : "=r"(cr_) : : "memory"); cr_; })
-#define WRITE_CR(n, v)	__asm__ volatile("mov %0, %%cr" #n : : "r"((u32)(v)) : "memory")
-#define READ_DR(n)	({ u32 dr_; __asm__ volatile("mov %%dr" #n ", %0" : "=r"(dr_)); dr_; })
+#define READ_CR(n)	({ uptr cr_; __asm__ volatile("mov %%cr" #n ", %0" : "=r"(cr_) : : "memory"); cr_; })
+#define WRITE_CR(n, v)	__asm__ volatile("mov %0, %%cr" #n : : "r"((uptr)(v)) : "memory")
+#define READ_DR(n)	({ uptr dr_; __asm__ volatile("mov %%dr" #n ", %0" : "=r"(dr_)); dr_; })
 
 #define CR0_PE		BIT(0)
 #define CR0_MP		BIT(1)
@@ -150,20 +155,23 @@ static inline u32 try_wrmsr(u32 msr, u64 value)
 
 static inline u64 rdmsr(u32 msr)
 {
-	u64 value;
+	u32 low, high;
 
-	__asm__ volatile("rdmsr" : "=A"(value) : "c"(msr));
-	return value;
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+	return (u64)high << 32 | low;
 }
 
-static inline void wrmsr(u32 msr, u64 value) { __asm__ volatile("wrmsr" : : "c"(msr), "A"(value) : "memory"); }
+static inline void wrmsr(u32 msr, u64 value)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
+}
 
 static inline u64 rdtsc(void)
 {
-	u64 value;
+	u32 low, high;
 
-	__asm__ volatile("rdtsc" : "=A"(value));
-	return value;
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (u64)high << 32 | low;
 }
 
 static inline void pause(void) { __asm__ volatile("pause" : : : "memory"); }
@@ -196,12 +204,19 @@ bool bios(u8 vector, struct bios_regs *regs);
 
 /* ---- exceptions and tables (trap.c) ----------------------------------------------------------------------------- */
 
+#ifdef __x86_64__
+struct frame {
+	u64 r15, r14, r13, r12, r11, r10, r9, r8, edi, esi, ebp, ebx, edx, ecx, eax, vector, error, eip, cs, eflags, esp, ss;
+};
+struct descriptor_pointer { u16 limit; u64 base; } __attribute__((packed));
+#else
 struct frame {
 	u32 es, ds, edi, esi, ebp, unused, ebx, edx, ecx, eax, vector, error, eip, cs, eflags;
 	u32 esp, ss, v_es, v_ds, v_fs, v_gs;		/* from another ring; the last four from V86 mode */
 };
 
 struct descriptor_pointer { u16 limit; u32 base; } __attribute__((packed));
+#endif
 
 struct tss {
 	u16 link, r0;
@@ -220,6 +235,7 @@ extern struct descriptor_pointer gdt_pointer, idt_pointer;
 extern struct tss *const main_tss;
 
 void tables_init(void);
+uptr tss_base(void);			/* what TR holds */
 void descriptor_set(u32 selector, u32 base, u32 limit, u8 access, u8 flags);	/* flags: G, D, L, AVL of byte 6 */
 void gate_set(u32 vector, u16 selector, u32 offset, u8 access);
 void handler64_set(u32 vector, void (*code64)(void));

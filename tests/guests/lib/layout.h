@@ -17,6 +17,7 @@
 #define SEL_TSS		0x40
 #define SEL_TSS64	0x48		/* two slots, as 64-bit mode wants */
 #define SEL_FREE	0x58		/* five slots for a guest's own descriptors */
+#define SEL_USER_CODE64	(0x78 | 3)	/* the last of them, in 64-bit guests */
 #define SEL_CPU0	0x80		/* GS of the first CPU; the others follow */
 #define CPUS_MAX	8
 #define GDT_SIZE	(SEL_CPU0 + 8 * CPUS_MAX)

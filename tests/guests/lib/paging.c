@@ -15,11 +15,11 @@ __attribute__((aligned(32))) static u64 pae_pdpt[4];
 
 void paging_init(void)
 {
-	pml4[0] = (u32)pdpt | PRESENT | WRITABLE | USER;
+	pml4[0] = (uptr)pdpt | PRESENT | WRITABLE | USER;
 	for (u32 i = 0; i < 8; i++)
-		pdpt[i] = (u32)page_directory[i] | PRESENT | WRITABLE | USER;
+		pdpt[i] = (uptr)page_directory[i] | PRESENT | WRITABLE | USER;
 	for (u32 i = 0; i < 4; i++)
-		pae_pdpt[i] = (u32)page_directory[i] | PRESENT;
+		pae_pdpt[i] = (uptr)page_directory[i] | PRESENT;
 	for (u32 i = 0; i < 8 * 512; i++)
 		page_directory[i / 512][i % 512] = i * SIZE_2M | PRESENT | WRITABLE | USER | LARGE;
 	for (u32 i = 0; i < 1024; i++)
@@ -29,14 +29,14 @@ void paging_init(void)
 void paging_32(void)
 {
 	WRITE_CR(4, (READ_CR(4) & ~CR4_PAE) | CR4_PSE);
-	WRITE_CR(3, (u32)directory32);
+	WRITE_CR(3, directory32);
 	WRITE_CR(0, READ_CR(0) | CR0_PG);
 }
 
 void paging_pae(void)
 {
 	WRITE_CR(4, READ_CR(4) | CR4_PAE);
-	WRITE_CR(3, (u32)pae_pdpt);
+	WRITE_CR(3, pae_pdpt);
 	WRITE_CR(0, READ_CR(0) | CR0_PG);
 }
 

@@ -2,7 +2,7 @@
 /* The local APIC, in both its modes, and starting other CPUs. A CPU's number is its APIC id. */
 #include "guest.h"
 
-#define APIC_AT		0xfee00000u
+#define APIC_AT		((uptr)0xfee00000)
 #define APIC_BASE_X2	BIT(10)
 #define APIC_SVR_ON	BIT(8)
 #define SPURIOUS	0xff

@@ -48,6 +48,8 @@ void handler64_set(u32 vector, void (*code64)(void))
 	handlers64[vector] = (u32)code64;
 }
 
+uptr tss_base(void) { return (uptr)&task; }
+
 void tables_init(void)
 {
 	task.io_map[8192] = 0xff;

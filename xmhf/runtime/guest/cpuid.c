@@ -10,6 +10,8 @@
 #include "vmx/setup.h"
 
 #define LEAF_EXTENDED	0x80000000u
+#define LEAF_SPARE	0x40000000u	/* this bit alone: no CPU's, where hypervisors tell of themselves */
+#define LEAF_BELOW_LAST	0x400000ffu	/* where one below us may */
 #define LEAF_US		0x46484d58	/* "XMHF": EBX:ECX the signature again, EAX the depth */
 #define LEAF_US_TAIL	0x52505648	/* "HVPR" */
 
@@ -125,7 +127,6 @@ void cpuid_policy_init(void)
 
 	if (sizeof(uptr) == 4)
 		add_rules(free, i386_masks, ARRAY_SIZE(i386_masks));
-	mark(LEAF_US);
 	for (u32 i = 0; i < BUCKETS && hypapp_wants_cpuid(xmhf_hypapp.cpuid_first + i); i++)
 		mark(xmhf_hypapp.cpuid_first + i);
 }
@@ -155,6 +156,15 @@ static void us(union gprs *g)
 	g->rdx = 0;
 }
 
+/*
+ * What a hypervisor below offers there it serves for us, not for our guest. Zeros, and not the highest basic leaf's words as
+ * from a CPU: whoever asks takes EAX of the first for the highest of these leaves.
+ */
+static void nobody(union gprs *g)
+{
+	g->rax = g->rbx = g->rcx = g->rdx = 0;
+}
+
 /* For leaves that aren't simply the hardware's. */
 static __attribute__((noinline)) void answer(struct vcpu *v, u32 leaf, u32 subleaf, const struct cpuid_rule *rule)
 {
@@ -168,6 +178,8 @@ static __attribute__((noinline)) void answer(struct vcpu *v, u32 leaf, u32 suble
 		if (!shown_now(v, m))
 			v->regs.r[m->reg] &= ~m->bits;
 	}
+	if (leaf >= LEAF_SPARE && leaf <= LEAF_BELOW_LAST)
+		nobody(&v->regs);
 	if (leaf == LEAF_US)
 		us(&v->regs);
 	if (hypapp_wants_cpuid(leaf))
@@ -180,7 +192,7 @@ enum verdict guest_cpuid(struct vcpu *v)
 	const struct cpuid_rule *rule = first_rule[leaf % BUCKETS];
 
 	__asm__ volatile("cpuid" : "+a"(v->regs.rax), "=b"(v->regs.rbx), "+c"(v->regs.rcx), "=d"(v->regs.rdx));
-	if (rule)
+	if (rule || leaf & LEAF_SPARE)
 		answer(v, leaf, subleaf, rule);
 	return ADVANCE;
 }

@@ -129,6 +129,8 @@ static const struct msr_rule rules[] = {
 	{ MSR_RTIT_OUTPUT_BASE,	 2, read_faults,	  write_faults },	/* Intel PT is hidden */
 	{ MSR_RTIT_CTL,	 MSR_RTIT_LAST - MSR_RTIT_CTL + 1, read_faults, write_faults },	/* Intel PT again */
 	{ MSR_XSS,		 1, NULL,		  write_xss },
+	{ MSR_HYPERV_FIRST, MSR_HYPERV_LAST - MSR_HYPERV_FIRST + 1, read_faults, write_faults },	/* of a hypervisor below, */
+	{ MSR_KVM_FIRST, MSR_KVM_LAST - MSR_KVM_FIRST + 1, read_faults, write_faults },		/* for us: CPUID hides them */
 };
 
 static const struct msr_rule i386_rules[] = {

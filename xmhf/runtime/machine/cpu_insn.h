@@ -21,7 +21,6 @@
 #define CR4_PSE		BIT(4)
 #define CR4_PAE		BIT(5)
 #define CR4_PGE		BIT(7)
-#define CR4_OSFXSR	BIT(9)
 #define CR4_VMXE	BIT(13)
 #define CR4_SMXE	BIT(14)
 #define CR4_PCIDE	BIT(17)
@@ -62,8 +61,7 @@
 #define MSR_SYSENTER_EIP		0x176
 #define MSR_MISC_ENABLE			0x1a0
 #define  MISC_ENABLE_XD_OFF		BIT64(34)
-#define MSR_DEBUGCTL			0x1d9
-#define  DEBUGCTL_BTF			BIT(1)
+#define DEBUGCTL_BTF			BIT(1)		/* IA32_DEBUGCTL: in the VMCS */
 #define MSR_PAT				0x277
 #define MSR_VMX_BASIC			0x480
 #define MSR_VMX_PIN_CTRLS		0x481
@@ -95,6 +93,10 @@
 #define MSR_TME_ACTIVATE		0x982
 #define  TME_ENABLED			BIT(1)
 #define  TME_KEY_ID_BITS(value)		((u32)((value) >> 32) & 15)
+#define MSR_HYPERV_FIRST		0x40000000	/* no CPU has these (SDM vol. 4, 2.1), hypervisors do */
+#define MSR_HYPERV_LAST			0x400001ff
+#define MSR_KVM_FIRST			0x4b564d00
+#define MSR_KVM_LAST			0x4b564dff
 #define MSR_EFER			0xc0000080
 
 struct cpuid_regs { u32 eax, ebx, ecx, edx; };

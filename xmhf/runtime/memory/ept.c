@@ -5,21 +5,6 @@
 #include "memory/ept.h"
 #include "memory/ept_edit.h"
 
-const char *ept_caps_lacking(u64 caps)
-{
-	static const struct { u64 need; const char *name; } needs[] = {
-		{ EPT_CAP_4_LEVELS,	"EPT walks of 4 levels" },
-		{ EPT_CAP_POINTER_WB,	"write-back EPT tables" },
-		{ EPT_CAP_INVEPT,	"INVEPT" },
-		{ EPT_CAP_INVEPT_SINGLE | EPT_CAP_INVEPT_ALL, "a type of INVEPT" },
-	};
-
-	for (u32 i = 0; i < ARRAY_SIZE(needs); i++)
-		if ((caps & needs[i].need) == 0)
-			return needs[i].name;
-	return NULL;
-}
-
 /* Tops the reserve up as far as pages last; has it @needed now? */
 static bool reserve_has(struct ept *ept, u32 needed)
 {

@@ -60,9 +60,6 @@ struct ept_leaf {
 	enum memory_type type;
 };
 
-/* Which capability that we can't do without is missing from IA32_VMX_EPT_VPID_CAP? NULL: none. */
-const char *ept_caps_lacking(u64 caps);
-
 /*
  * An empty EPT. @caps is IA32_VMX_EPT_VPID_CAP, @maxphyaddr 32 to 52. False: no pages. Free it
  * with ept_destroy, when no CPU uses it.

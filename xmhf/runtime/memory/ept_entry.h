@@ -116,7 +116,7 @@ static inline u64 ept_entry_get(const u64 *entry) { return *(const volatile u64 
 
 /*
  * The EPT pointer for @root: write-back tables, 4 levels. @accessed_dirty needs
- * EPT_CAP_ACCESSED_DIRTY; the others are checked by ept_caps_lacking().
+ * EPT_CAP_ACCESSED_DIRTY; the others are checked in lib/cpu_checks.c.
  */
 static inline u64 eptp_make(hpa_t root, bool accessed_dirty)
 {

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* EPT12: see ept.h. */
+#include "ept.h"
+
+#define ENTRIES		512
+#define IDENTITY_END	(4ull << 30)
+
+u64 ept_new(void) { return physical(page_take()) | EPTP_DEFAULT; }
+
+static u64 *table_of(u64 entry) { return (u64 *)(uptr)(entry & EPT_ADDRESS); }
+
+static void split(u64 *entry, enum ept_level level)
+{
+	u64 *table = page_take(), old = *entry, page = ept_page(level - 1);
+
+	if (old & EPT_LARGE)
+		for (u32 i = 0; i < ENTRIES; i++)
+			table[i] = (old & ~(level == EPT_2M ? (u64)EPT_LARGE : 0)) + i * page;
+	*entry = physical(table) | EPT_RWX;
+}
+
+volatile u64 *ept_entry(u64 eptp, u64 gpa, enum ept_level level)
+{
+	u64 *table = table_of(eptp);
+
+	for (enum ept_level at = EPT_512G;; at--) {
+		u64 *entry = &table[gpa >> (12 + 9 * (at - 1)) & (ENTRIES - 1)];
+
+		if (at == level)
+			return entry;
+		if (!(*entry & EPT_RWX) || *entry & EPT_LARGE)
+			split(entry, at);
+		table = table_of(*entry);
+	}
+}
+
+void ept_map(u64 eptp, u64 gpa, u64 hpa, enum ept_level level, u64 bits)
+{
+	*ept_entry(eptp, gpa, level) = hpa | bits | (level == EPT_4K ? 0 : EPT_LARGE);
+}
+
+void ept_identity(u64 eptp)
+{
+	for (u64 at = 0; at < IDENTITY_END; at += ept_page(EPT_2M))
+		ept_map(eptp, at, at, EPT_2M, EPT_RWX | EPT_WB);
+}
