@@ -8,7 +8,7 @@ import re
 
 @dataclasses.dataclass(frozen=True)
 class Accepted:
-    fault: str      # the emulator's fault by its name in docs/testing.md, or "offered" for what L1 isn't offered on purpose
+    fault: str      # a word for what the emulator does wrong, or "offered" for what L1 isn't offered on purpose
     line: str       # a pattern of the whole line "name: on bare -> on us"
 
     def explains(self, line):
@@ -18,7 +18,7 @@ class Accepted:
 ENTERED = r"exit 18 q 0 len 3 rip [0-9a-f]+ flags \w+( int \w+)?"
 FAILED = r"exit 33 \(entry failed\) q 0"
 ACCEPTED = (
-    # What L1 isn't offered: docs/nesting.md has the table, with the reasons. On i386 that is all of 64-bit mode too.
+    # What L1 isn't offered: tools/nested_caps.py prints the table, with the reasons. On i386 that is all of 64-bit mode too.
     Accepted("offered", r"msr 484: ffff000011ff -> f3ff000011ff"),
     Accepted("offered", r"msr 490: ffff000011fb -> f3ff000011fb"),
     Accepted("offered", rf"entry control 10 flipped( with EPT)?: {FAILED} -> valid 7"),
