@@ -3,6 +3,7 @@
 # experiments and says a line "R name: result" for each. What it says on the bare emulator is the oracle; what it says
 # on the hypervisor must be the same, but for the differences that nested_accepted.py explains.
 
+import collections
 import dataclasses
 import functools
 import pathlib
@@ -19,6 +20,7 @@ import nested_rules
 SECONDS = 150           # a run takes 1 to 20
 TICKS = 8_000_000_000
 BAD_MSRS_FAULT = ("cpu: ignore_bad_msrs=0",)    # as on a CPU; Bochs reads 0 else
+AGAIN = ", time "
 RESULTS = 1500          # at least so many different experiments
 
 HASWELL = bochs.Machine.model
@@ -36,6 +38,7 @@ class Program:
 
 PROGRAMS = (
     Program("vmx_hello"),
+    Program("vmx_ept"),
     Program("vmx_caps"),
     Program("vmx_fields"),
     Program("vmx_insn_errors"),
@@ -68,11 +71,11 @@ def run(test, disks, program, model):
 
 
 def results(said):
-    """What each experiment's name says, in the order of the lines."""
-    lines = re.findall(r"^R (.+?): (.*?)\s*$", said, re.M)
-    named = dict(lines)
-    twice = [name for name in named if sum(name == other for other, _ in lines) > 1] if len(named) < len(lines) else []
-    assert not twice, f"names that two experiments have: {twice[:10]}"
+    """What each experiment's name says, in the order of the lines; a name that comes again gets a number."""
+    times, named = collections.Counter(), {}
+    for name, result in re.findall(r"^R (.+?): (.*?)\s*$", said, re.M):
+        times[name] += 1
+        named[name if times[name] == 1 else f"{name}{AGAIN}{times[name]}"] = result
     return named
 
 
@@ -103,7 +106,8 @@ def test_program_on_bare(on):
 
 
 def test_there_are_many_different_experiments():
-    assert len({(program.name, name) for program, bits, model in BARE for name in bare(program, bits, model)}) >= RESULTS
+    assert len({(program.name, name) for program, bits, model in BARE for name in bare(program, bits, model)
+                if AGAIN not in name}) >= RESULTS
 
 
 def test_every_rule_of_vm_entry_has_a_failing_case_and_a_passing_neighbour():
