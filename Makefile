@@ -151,7 +151,7 @@ $(OUT)/init-x86-$(SUBARCH).bin: $(OUT)/loader.elf
 
 # By name, because a configured folder may hold other things; the cache stays.
 clean:
-	rm -rf $(addprefix $(BUILD)/,amd64 i386 clang guest-stat unit fuzz guests variants test-logs)
+	rm -rf $(addprefix $(BUILD)/,amd64 i386 clang guest-stat unit fuzz guests lhv variants test-logs)
 
 include $(SRC)/tools/guest-stat/guest-stat.mk
 -include $(SRC)/tests/tests.mk

@@ -140,7 +140,7 @@ static const char *msr_damage(void)
 	if (rdmsr(MSR_SYSENTER_CS) != vmcs_get(HOST_SYSENTER_CS) || rdmsr(MSR_SYSENTER_ESP) != vmcs_get(HOST_SYSENTER_ESP) ||
 	    rdmsr(MSR_SYSENTER_EIP) != vmcs_get(HOST_SYSENTER_EIP))
 		return "SYSENTER";
-	if (rdmsr(MSR_DEBUGCTL))
+	if (has_debugctl && rdmsr(MSR_DEBUGCTL))
 		return "DEBUGCTL";
 	if (L1_IS_64 && rdmsr(MSR_FS_BASE) != vmcs_get(HOST_FS_BASE))
 		return "FS base";

@@ -13,6 +13,7 @@
 #define LEAF_WIDTHS	0x80000008u
 
 u64 caps[MSR_VMX_VMFUNC - MSR_VMX_BASIC + 1];
+bool has_debugctl;
 static u32 next_page = PAGES_AT;
 static void *vmxon_regions[CPUS_MAX];
 static u64 *split_tables[8 * 512];	/* by 2 MiB */
@@ -93,7 +94,9 @@ bool l1_begin(void)
 	}
 	if (try_rdmsr(MSR_FEATURE_CONTROL, &control) == NO_TRAP && !(control & CONTROL_LOCK))
 		wrmsr(MSR_FEATURE_CONTROL, control | CONTROL_LOCK | CONTROL_VMX);
+	has_debugctl = try_rdmsr(MSR_DEBUGCTL, &control) == NO_TRAP;
 	read_caps();
+	apic_enable();			/* masks the PICs: no interrupt but those that an experiment asks for */
 	l1_begin_ap();
 	return true;
 }
@@ -111,6 +114,8 @@ void vmx_enable(void)
 }
 
 void vmx_disable(void) { vmx_off(); }
+
+u64 vmxon_region(void) { return physical(vmxon_regions[cpu_number()]); }
 
 struct vmx_result vmx_result_of(u32 flags, u32 vector)
 {

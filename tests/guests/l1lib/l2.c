@@ -10,7 +10,7 @@
 #define T_PDPT		(L2_TABLES + 0x1000)
 #define T_DIRECTORIES	(L2_TABLES + 0x2000)
 #define T_DIRECTORY32	(L2_TABLES + 0x6000)
-#define T_PAE		(L2_TABLES + 0x7000)
+#define T_PAE		L2_PDPT
 #define VMCALL_HLT	0xf4c1010fu		/* the bytes 0f 01 c1 f4 */
 #define HLT		0xf4
 #define L2_LOW_END	0x5000u
@@ -205,9 +205,6 @@ static void set_controls(struct l2 *l, u32 with)
 
 void l2_setup_host(void)
 {
-	struct descriptor_pointer g, i;
-
-	__asm__ volatile("sgdt %0; sidt %1" : "=m"(g), "=m"(i));
 	vmcs_set(HOST_CR0, READ_CR(0));
 	vmcs_set(HOST_CR3, READ_CR(3));
 	vmcs_set(HOST_CR4, READ_CR(4));
@@ -219,8 +216,8 @@ void l2_setup_host(void)
 	vmcs_set(HOST_FS_BASE, 0);
 	vmcs_set(HOST_GS_BASE, (uptr)this_cpu());
 	vmcs_set(HOST_TR_BASE, tss_base());
-	vmcs_set(HOST_GDTR_BASE, g.base);
-	vmcs_set(HOST_IDTR_BASE, i.base);
+	vmcs_set(HOST_GDTR_BASE, (uptr)gdt);
+	vmcs_set(HOST_IDTR_BASE, idt_pointer.base);
 	vmcs_set(HOST_SYSENTER_CS, 0);
 	vmcs_set(HOST_SYSENTER_ESP, 0);
 	vmcs_set(HOST_SYSENTER_EIP, 0);

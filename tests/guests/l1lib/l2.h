@@ -27,6 +27,7 @@
 #define L2_STACK	(L2_AT + 0x8000)	/* its top, with a page below */
 #define L2_DATA		(L2_AT + 0x8000)	/* four pages for experiments */
 #define L2_TABLES	(L2_AT + 0x10000)	/* page tables: 4 GiB one to one, for each kind of paging */
+#define L2_PDPT		(L2_TABLES + 0x7000)	/* the one of PAE paging */
 #define L2_LOW_CODE	0x3000u			/* real and virtual-8086 mode: CS base, IP 0 */
 #define L2_LOW_IDT	0x2000u
 #define L2_LOW_HANDLERS	0x2400u
@@ -36,6 +37,7 @@
 /* L2_LONG and L2_COMPAT are for 64-bit L1s; L2_REAL and L2_FLAT need the unrestricted guest, and turn EPT on. */
 enum l2_mode { L2_REAL, L2_V86, L2_FLAT, L2_PAGED, L2_PAE, L2_COMPAT, L2_LONG, L2_MODES };
 extern const char *const l2_mode_names[L2_MODES];
+#define L2_NATIVE	(L1_IS_64 ? L2_LONG : L2_PAE)	/* for what doesn't depend on the mode */
 bool l2_can(enum l2_mode mode);		/* on this CPU, from this L1? */
 
 /* For l2_setup(): */

@@ -119,10 +119,12 @@ extern u64 caps[MSR_VMX_VMFUNC - MSR_VMX_BASIC + 1];
  * First call of guest_main(): paging on (32-bit), capabilities read, CR0 and CR4 as VMX wants them. VMXON is left to
  * vmx_enable(); a CPU that has no VMX gets a FAIL, and false.
  */
+extern bool has_debugctl;		/* not every emulated CPU has IA32_DEBUGCTL */
 bool l1_begin(void);
 void l1_begin_ap(void);			/* the same for another CPU, after l1_begin() */
 void vmx_enable(void);			/* VMXON with a region of its own */
 void vmx_disable(void);
+u64 vmxon_region(void);			/* of this CPU */
 u32 vmx_address_bits(void);		/* of addresses in a VMCS: 32 if IA32_VMX_BASIC says so */
 u32 physical_bits(void);		/* MAXPHYADDR */
 

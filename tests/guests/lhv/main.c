@@ -3,6 +3,7 @@
  * The light hypervisor: a Multiboot kernel that runs an L2 on every CPU and checks what VMX does there.
  *	lhv=0xDFD	the options, see options.c; lhv=1,2,0xDFD makes a run of each
  *	count=8		iterations of a run
+ *	keys=6		the first CPU makes more of them, until so many bytes came from keys that somebody types
  *	cpus=2		how many CPUs there must be; left out: any number
  */
 #include "lhv.h"
@@ -11,6 +12,7 @@
 #define BOOT_MAGIC	0x2badb002u
 #define INFO_MEMORY	BIT(0)
 #define INFO_CMDLINE	BIT(2)
+#define KEYS_BOUND	5000		/* iterations */
 #define RUNS_MAX	32
 #define STALL_BOUND	400000000u	/* spins without an iteration of any CPU */
 
@@ -21,7 +23,7 @@ void lhv_main(void);
 
 struct cpu cpus[CPUS_MAX];
 static u32 runs[RUNS_MAX], runs_count;
-static u32 iterations = 8, cpus_wanted;
+static u32 iterations = 8, cpus_wanted, keys_wanted;
 static volatile u32 current;		/* the run that all CPUs are to make; 1 is the first */
 
 static bool number(const char **text, u64 *value)
@@ -63,14 +65,18 @@ static bool word(const char **line, const char *name, u32 *values, u32 max, u32 
 	return true;
 }
 
-/* GRUB puts the file's name first. */
+/* GRUB puts the file's name first; other words are none of ours. */
 static void command_line(const char *line)
 {
+	static const struct { const char *name; u32 *value; } words[] = {
+		{ "count=", &iterations }, { "cpus=", &cpus_wanted }, { "keys=", &keys_wanted },
+	};
 	u32 one;
 
 	while (*line) {
-		if (!word(&line, "lhv=", runs, RUNS_MAX, &runs_count) && !word(&line, "count=", &iterations, 1, &one))
-			word(&line, "cpus=", &cpus_wanted, 1, &one);
+		if (!word(&line, "lhv=", runs, RUNS_MAX, &runs_count))
+			for (u32 i = 0; i < ARRAY_SIZE(words) && !word(&line, words[i].name, words[i].value, 1, &one); i++)
+				;
 		while (*line && *line != ' ')
 			line++;
 		while (*line == ' ')
@@ -106,11 +112,20 @@ static void iteration(struct cpu *c, u32 n)
 	    iterations, c->exits, c->injected, irq_taken(c, L1), irq_taken(c, L2), c->in_user[L1], c->in_user[L2]);
 }
 
+static bool keys_missing(const struct cpu *c, u32 n)
+{
+	if (c->index || ps2.keys >= keys_wanted)
+		return false;
+	if (n > KEYS_BOUND)
+		fail("%u bytes of typed keys, %u wanted", ps2.keys, keys_wanted);
+	return true;
+}
+
 static void cpu_run(struct cpu *c)
 {
 	memset(&c->regs, 0, sizeof(*c) - offsetof(struct cpu, regs));
 	setup(c);
-	for (u32 n = 1; n <= iterations; n++)
+	for (u32 n = 1; n <= iterations || keys_missing(c, n); n++)
 		iteration(c, n);
 	FOR_EACH_OPTION(o)
 		if (o->last)

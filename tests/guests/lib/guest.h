@@ -101,6 +101,7 @@ static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
 #define CR4_OSXSAVE	BIT(18)
 #define CR4_SMEP	BIT(20)
 #define CR4_PKE		BIT(22)
+#define CR4_CET		BIT(23)
 #define MSR_APIC_BASE	0x1b
 #define MSR_PAT		0x277
 #define MSR_EFER	0xc0000080

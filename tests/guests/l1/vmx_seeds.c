@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Seeded random entries: a valid VMCS with a few fields changed, entered, and what happened, a line a seed. The harness
+ * writes the first seed and their number into the image, behind SEED_MAGIC.
+ */
+#include "ept.h"
+#include "rows.h"
+
+#define SEED_MAGIC	"seeds here:"
+#define GUARD_TICKS	100000
+#define CHANGES_MAX	3
+
+static volatile struct { char magic[12]; u32 first, count; } order = { SEED_MAGIC, 1, 300 };
+
+static struct l2 l2;
+static u64 state;
+
+static u32 random(u32 below)
+{
+	u64 z = state += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return (u32)(((z ^ z >> 31) >> 32) * below >> 32);
+}
+
+static bool chance(u32 percent) { return random(100) < percent; }
+static u64 random64(void) { return (u64)random(~0u) << 32 | random(~0u); }
+
+/* What may change: fields, and how wide a mess is likely. Host state that L1 itself stands on only by flips. */
+static const u16 guest_fields[] = {
+	GUEST_CR0, GUEST_CR3, GUEST_CR4, GUEST_DR7, GUEST_RSP, GUEST_RIP, GUEST_RFLAGS, GUEST_PENDING_DBG,
+	GUEST_SYSENTER_CS, GUEST_SYSENTER_ESP, GUEST_SYSENTER_EIP, GUEST_INTERRUPTIBILITY, GUEST_ACTIVITY_STATE,
+	VMCS_LINK_POINTER, GUEST_DEBUGCTL, GUEST_PAT, GUEST_EFER, GUEST_PDPTE0, GUEST_PDPTE1, GUEST_PDPTE3,
+	GUEST_GDTR_BASE, GUEST_GDTR_LIMIT, GUEST_IDTR_BASE, GUEST_IDTR_LIMIT,
+	GUEST_ES_SELECTOR, GUEST_CS_SELECTOR, GUEST_SS_SELECTOR, GUEST_DS_SELECTOR, GUEST_FS_SELECTOR, GUEST_GS_SELECTOR,
+	GUEST_LDTR_SELECTOR, GUEST_TR_SELECTOR, GUEST_ES_LIMIT, GUEST_CS_LIMIT, GUEST_SS_LIMIT, GUEST_DS_LIMIT,
+	GUEST_FS_LIMIT, GUEST_GS_LIMIT, GUEST_LDTR_LIMIT, GUEST_TR_LIMIT, GUEST_ES_AR, GUEST_CS_AR, GUEST_SS_AR,
+	GUEST_DS_AR, GUEST_FS_AR, GUEST_GS_AR, GUEST_LDTR_AR, GUEST_TR_AR, GUEST_ES_BASE, GUEST_CS_BASE, GUEST_SS_BASE,
+	GUEST_DS_BASE, GUEST_FS_BASE, GUEST_GS_BASE, GUEST_LDTR_BASE, GUEST_TR_BASE,
+};
+static const u16 control_fields[] = {
+	PRIMARY_CTRLS, SECONDARY_CTRLS, EXIT_CTRLS, ENTRY_CTRLS, PIN_CTRLS, EXCEPTION_BITMAP, CR3_TARGET_COUNT, ENTRY_INTR_INFO,
+	ENTRY_ERROR_CODE, ENTRY_INSTR_LEN, TPR_THRESHOLD, CR0_MASK, CR4_MASK, CR0_SHADOW, CR4_SHADOW, VPID, PF_ERROR_MASK,
+	PF_ERROR_MATCH, TSC_OFFSET, MSR_BITMAP, IO_BITMAP_A, IO_BITMAP_B, VIRTUAL_APIC_ADDR, EXIT_MSR_STORE_COUNT,
+	EXIT_MSR_LOAD_COUNT, ENTRY_MSR_LOAD_COUNT,
+};
+static const u16 host_fields[] = {
+	HOST_CR0, HOST_CR4, HOST_ES_SELECTOR, HOST_CS_SELECTOR, HOST_SS_SELECTOR, HOST_DS_SELECTOR, HOST_FS_SELECTOR,
+	HOST_GS_SELECTOR, HOST_TR_SELECTOR, HOST_SYSENTER_ESP, HOST_SYSENTER_EIP, HOST_FS_BASE,
+};
+
+/* The controls that a seed may set: those whose effects end with the exit and whose addresses are set up. */
+static const struct { u16 field; u32 may; } safe[] = {
+	{ PIN_CTRLS, PIN_EXTINT | PIN_NMI | PIN_VIRTUAL_NMIS },
+	{ PRIMARY_CTRLS, PRIMARY_INTR_WINDOW | PRIMARY_TSC_OFFSET | PRIMARY_HLT | PRIMARY_INVLPG | PRIMARY_MWAIT | PRIMARY_RDPMC |
+	  PRIMARY_RDTSC | PRIMARY_CR3_LOAD | PRIMARY_CR3_STORE | PRIMARY_TPR_SHADOW | PRIMARY_NMI_WINDOW | PRIMARY_MOV_DR |
+	  PRIMARY_ALL_IO | PRIMARY_IO_BITMAPS | PRIMARY_MSR_BITMAPS | PRIMARY_MONITOR | PRIMARY_PAUSE | PRIMARY_SECONDARY },
+	{ SECONDARY_CTRLS, SECONDARY_DESC_TABLE | SECONDARY_RDTSCP | SECONDARY_VPID | SECONDARY_WBINVD |
+	  SECONDARY_UNRESTRICTED | SECONDARY_RDRAND | SECONDARY_INVPCID | SECONDARY_RDSEED | SECONDARY_X2APIC },
+	{ EXIT_CTRLS, EXIT_SAVE_DEBUG | EXIT_ACK_INTR | EXIT_SAVE_PAT | EXIT_SAVE_EFER | EXIT_SAVE_TIMER },
+	{ ENTRY_CTRLS, ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_IA32E },
+};
+
+static u64 mutated(u64 old, u32 width)
+{
+	static const u64 interesting[] = { 0, 1, ~0ull, 0xffff, 0x10000, 0xfffff, 0x80000000, 1ull << 32, 1ull << 47, 1ull << 63,
+					   0x7fffffffffffull, 0x93, 0x9b, 0xf3, 0xfb, 0x10093, 0xc0f3, 0x8b, 0x82 };
+
+	switch (random(4)) {
+	case 0:
+		return old ^ 1ull << random(width);
+	case 1:
+		return old ^ 1ull << random(width) ^ 1ull << random(width);
+	case 2:
+		return interesting[random(ARRAY_SIZE(interesting))];
+	default:
+		return random64();
+	}
+}
+
+static u32 width_of(u32 field)
+{
+	static const u32 widths[] = { 16, 64, 32, 8 * sizeof(uptr) };
+
+	return widths[field >> 13 & 3];
+}
+
+static u64 event(void)
+{
+	u64 info = EVENT(random(8), chance(50) ? random(32) : random(256));
+
+	return chance(30) ? info | EVENT_CODE : chance(5) ? mutated(info, 32) : info;
+}
+
+static u64 new_value(u32 field)
+{
+	u64 old = vmcs_get((enum vmcs_field)field);
+
+	for (u32 i = 0; i < ARRAY_SIZE(safe); i++)
+		if (safe[i].field == field)
+			return chance(90) ? old ^ (BIT(random(32)) & safe[i].may) ^ (BIT(random(32)) & safe[i].may) : old ^ BIT(random(2));
+	if (field == ENTRY_INTR_INFO)
+		return event();
+	if (field == GUEST_ACTIVITY_STATE)
+		return random(3) == 2 ? 4 : random(3);		/* nobody would send the SIPI */
+	if (field == CR3_TARGET_COUNT)
+		return random(7);
+	if (field == EXIT_MSR_STORE_COUNT || field == EXIT_MSR_LOAD_COUNT || field == ENTRY_MSR_LOAD_COUNT)
+		return 0;
+	return mutated(old, width_of(field));
+}
+
+static bool is_address(u32 field) { return field == VMCS_LINK_POINTER || (FIELD_IS_64(field) && field < TSC_OFFSET) || field == VIRTUAL_APIC_ADDR; }
+
+static void change(const u16 *fields, u32 count)
+{
+	u32 field = fields[random(count)];
+	u64 value = new_value(field);
+
+	if (field >= HOST_ES_SELECTOR && field <= HOST_TR_SELECTOR)
+		value = vmcs_get((enum vmcs_field)field) | BIT(random(3));
+	if (field == HOST_CR0 || field == HOST_CR4)
+		value = vmcs_get((enum vmcs_field)field) ^ (chance(50) ? CR4_VMXE : 1ull << (8 * sizeof(uptr) - 1));
+	if (is_address(field))
+		value &= 0x80000000ffffffffull;		/* the same with addresses of 32 bits and of more */
+	vmcs_set((enum vmcs_field)field, value);
+	say("%04x=%llx ", field, vmcs_get((enum vmcs_field)field));
+}
+
+static void addresses(void)
+{
+	static const u16 pages[] = { IO_BITMAP_A, IO_BITMAP_B, MSR_BITMAP, VIRTUAL_APIC_ADDR };
+
+	memset((void *)(uptr)ROW_PAGE(0), 0, ROW_PAGES * 4096);
+	for (u32 i = 0; i < ARRAY_SIZE(pages); i++)
+		vmcs_set((enum vmcs_field)pages[i], ROW_PAGE(i));
+	vmcs_on(PIN_CTRLS, PIN_TIMER);
+	vmcs_set(PREEMPTION_TIMER, GUARD_TICKS);
+	vmcs_set(EXCEPTION_BITMAP, ~0u);
+}
+
+static void seed(u32 number)
+{
+	static const u8 code[] = { 0x0f, 0x01, 0xc1, 0xf4 };
+	enum l2_mode mode;
+	u32 changes;
+
+	state = (u64)number << 32;
+	do
+		mode = (enum l2_mode)random(L2_MODES);
+	while (!l2_can(mode));
+	l2_setup(&l2, mode, random(4) & (CAN_SECONDARY(SECONDARY_VPID) ? 3 : 1));
+	addresses();
+	l2_code(&l2, code, code + sizeof(code));
+	changes = 1 + random(CHANGES_MAX);
+	say("R %u %s ", number, l2_mode_names[mode]);
+	for (u32 i = 0; i < changes; i++) {
+		u32 kind = random(100);
+
+		if (kind < 65)
+			change(guest_fields, ARRAY_SIZE(guest_fields));
+		else if (kind < 93)
+			change(control_fields, ARRAY_SIZE(control_fields));
+		else
+			change(host_fields, ARRAY_SIZE(host_fields));
+	}
+	say(": ");
+	say_entry(l2_run(&l2));
+	say("\n");
+}
+
+void guest_main(void)
+{
+	if (!l1_begin())
+		return;
+	vmx_enable();
+	for (u32 i = 0; i < order.count; i++)
+		seed(order.first + i);
+	vmx_disable();
+}

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The differential test of nested VMX: each program of tests/guests/l1 is an L1 hypervisor that does many small
+# experiments and says a line "R name: result" for each. What it says on the bare emulator is the oracle; what it says
+# on the hypervisor must be the same, but for the differences that nested_accepted.py explains.
+
+import dataclasses
+import functools
+import pathlib
+import re
+
+import pytest
+
+import bochs
+import cache
+import harness
+import nested_accepted
+import nested_rules
+
+NESTING = False         # does the hypervisor offer VMX? Until then nothing runs on it
+SECONDS = 150           # a run takes 1 to 20
+TICKS = 8_000_000_000
+BAD_MSRS_FAULT = ("cpu: ignore_bad_msrs=0",)    # as on a CPU; Bochs reads 0 else
+RESULTS = 1500          # at least so many different experiments
+
+HASWELL = bochs.Machine.model
+SKYLAKE = "corei7_skylake_x"
+ARROW_LAKE = "arrow_lake"
+IVY_BRIDGE = "corei7_ivy_bridge_3770k"      # no VMCS shadowing, no accessed and dirty flags
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    name: str
+    models: tuple = (HASWELL,)
+    cpus: int = 1
+
+
+PROGRAMS = (
+    Program("vmx_hello"),
+    Program("vmx_caps"),
+    Program("vmx_fields"),
+    Program("vmx_insn_errors"),
+    Program("vmx_checks_controls", models=(IVY_BRIDGE, HASWELL, SKYLAKE, ARROW_LAKE)),
+    Program("vmx_checks_host", models=(HASWELL, ARROW_LAKE)),
+    Program("vmx_checks_guest", models=(HASWELL, SKYLAKE, ARROW_LAKE)),
+    Program("vmx_checks_segments"),
+    Program("vmx_msr_areas"),
+    Program("vmx_seeds"),
+)
+
+# An L1 in 32-bit mode and one in 64-bit mode.
+BARE = [(program, bits, model) for program in PROGRAMS for model in program.models for bits in (32, 64)]
+ON_US = [(subarch, *run) for run in BARE for subarch in ("amd64", "i386") if subarch == "amd64" or run[1] == 32]
+
+
+def name_of(run):
+    return "-".join(str(getattr(part, "name", part)) for part in run)
+
+
+def image(program, bits):
+    return harness.guest_disk(program.name + ("64" if bits == 64 else ""))
+
+
+def run(test, disks, program, model):
+    result = harness.Lab(test).run(disks, ["^DONE", "panic: "], SECONDS, cpus=program.cpus, model=model, memory_mib=256,
+                                   ips=10_000_000, max_ticks=TICKS, extra=BAD_MSRS_FAULT)
+    harness.assert_said(result, "DONE")
+    return harness.plain(result.serial)
+
+
+def results(said):
+    """What each experiment's name says, in the order of the lines."""
+    lines = re.findall(r"^R (.+?): (.*?)\s*$", said, re.M)
+    named = dict(lines)
+    twice = [name for name in named if sum(name == other for other, _ in lines) > 1] if len(named) < len(lines) else []
+    assert not twice, f"names that two experiments have: {twice[:10]}"
+    return named
+
+
+@functools.cache
+def bare(program, bits, model):
+    """What the program says on the bare emulator; kept in the cache, for it is always the same."""
+    disk = image(program, bits)
+
+    def ask(out):
+        out.write_text(run(f"nested_bare-{name_of((program, bits, model))}", [disk], program, model))
+    key = cache.key(disk, program.cpus, model, bochs.installed().name)
+    return results(cache.made(f"nested-oracle/{program.name}-{bits}-{model}-{key}", ask).read_text())
+
+
+@functools.cache
+def differences(subarch, program, bits, model):
+    """Where the hypervisor's guest sees something else, as lines "name: on bare -> on us"."""
+    said = results(run(f"nested_{name_of((subarch, program, bits, model))}",
+                       [harness.grub_disk(subarch), image(program, bits)], program, model))
+    oracle = bare(program, bits, model)
+    return [f"{name}: {oracle.get(name, 'absent')} -> {said.get(name, 'absent')}"
+            for name in [*oracle, *(name for name in said if name not in oracle)] if oracle.get(name) != said.get(name)]
+
+
+@pytest.mark.parametrize("on", BARE, ids=map(name_of, BARE))
+def test_program_on_bare(on):
+    assert bare(*on)
+
+
+def test_there_are_many_different_experiments():
+    assert len({(program.name, name) for program, bits, model in BARE for name in bare(program, bits, model)}) >= RESULTS
+
+
+def test_every_rule_of_vm_entry_has_a_failing_case_and_a_passing_neighbour():
+    said = [(name, result) for on in BARE for name, result in bare(*on).items()]
+    missing = [f"{section} {text}" for _, section, text in nested_rules.without_results(said)]
+    assert sorted(missing) == sorted(nested_accepted.RULES_WITHOUT_RESULT)
+
+
+if NESTING:
+    @pytest.mark.parametrize("on", ON_US, ids=map(name_of, ON_US))
+    def test_program_on_us_says_what_it_says_on_bare(on):
+        assert [line for line in differences(*on) if not nested_accepted.accepts(line)] == []
+
+    def test_every_accepted_difference_is_seen():
+        lines = [line for on in ON_US for line in differences(*on)]
+        assert [entry for entry in nested_accepted.ACCEPTED if not any(entry.explains(line) for line in lines)] == []
+
+
+def test_every_program_is_in_the_table():
+    sources = (pathlib.Path(__file__).parent.parent / "guests/l1").glob("*.c")
+    assert {source.stem for source in sources} == {program.name for program in PROGRAMS}
