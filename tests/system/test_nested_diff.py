@@ -16,7 +16,6 @@ import harness
 import nested_accepted
 import nested_rules
 
-NESTING = False         # does the hypervisor offer VMX? Until then nothing runs on it
 SECONDS = 150           # a run takes 1 to 20
 TICKS = 8_000_000_000
 BAD_MSRS_FAULT = ("cpu: ignore_bad_msrs=0",)    # as on a CPU; Bochs reads 0 else
@@ -113,14 +112,14 @@ def test_every_rule_of_vm_entry_has_a_failing_case_and_a_passing_neighbour():
     assert sorted(missing) == sorted(nested_accepted.RULES_WITHOUT_RESULT)
 
 
-if NESTING:
-    @pytest.mark.parametrize("on", ON_US, ids=map(name_of, ON_US))
-    def test_program_on_us_says_what_it_says_on_bare(on):
-        assert [line for line in differences(*on) if not nested_accepted.accepts(line)] == []
+@pytest.mark.parametrize("on", ON_US, ids=map(name_of, ON_US))
+def test_program_on_us_says_what_it_says_on_bare(on):
+    assert [line for line in differences(*on) if not nested_accepted.accepts(line)] == []
 
-    def test_every_accepted_difference_is_seen():
-        lines = [line for on in ON_US for line in differences(*on)]
-        assert [entry for entry in nested_accepted.ACCEPTED if not any(entry.explains(line) for line in lines)] == []
+
+def test_every_accepted_difference_is_seen():
+    lines = [line for on in ON_US for line in differences(*on)]
+    assert [entry for entry in nested_accepted.ACCEPTED if not any(entry.explains(line) for line in lines)] == []
 
 
 def test_every_program_is_in_the_table():

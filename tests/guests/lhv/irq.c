@@ -29,7 +29,6 @@
 #define TIMER_PERIOD	100000u
 
 #define SETTLE		100		/* spins */
-#define WAIT_BOUND	20000000u	/* spins that mean never */
 
 static const struct { u8 line; enum source source; } lines[] = { { 0, PIT }, { 1, KEYBOARD }, { 12, MOUSE } };
 

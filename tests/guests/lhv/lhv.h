@@ -105,7 +105,7 @@ struct option {
 extern const struct option *const options[];
 extern u32 asked;			/* a number of lhv=, with what it needs */
 
-/* One check of an option; a failed one prints what was seen. Any level, CPL 0. */
+/* One check of an option; a failed one prints what was seen, the first few of them. Any level, CPL 0. */
 void check(const struct option *o, bool good, const char *seen, ...) PRINTF(3, 4);
 
 void options_ask(u32 number);		/* from now on these are on */
@@ -184,6 +184,8 @@ void irq_end(struct cpu *c);		/* all sources off, and what is pending taken */
 void irq_take(struct cpu *c, u32 vector, enum level level);
 bool irq_has(const struct cpu *c, enum source source);	/* does this CPU get that one? */
 u32 irq_taken(const struct cpu *c, enum level level);	/* of all sources */
+
+#define WAIT_BOUND	2000000u	/* spins in which an interrupt surely comes */
 
 /* Waits, interrupts on, until @count were taken at @level; false: they didn't come within a bound. */
 bool irq_wait(struct cpu *c, enum source source, enum level level, u32 count);

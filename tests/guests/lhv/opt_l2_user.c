@@ -19,7 +19,7 @@ static uptr call(struct cpu *c, uptr argument)
 static void at_cpl3(void)
 {
 	struct cpu *c = this_cpu();
-	u32 left = 20000000;
+	u32 left = WAIT_BOUND;
 
 	seen[c->index].cpl = cpl();
 	seen[c->index].cli = TRY("cli");

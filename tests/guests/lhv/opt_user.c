@@ -10,7 +10,7 @@ static void at_cpl3(void)
 {
 	struct cpu *c = this_cpu();
 	u64 region = 0;
-	u32 left = 20000000;
+	u32 left = WAIT_BOUND;
 
 	seen[c->index].cpl = cpl();
 	seen[c->index].cli = TRY("cli");

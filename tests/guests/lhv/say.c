@@ -10,6 +10,7 @@
 #define TRANSMITTER_EMPTY 0x40
 #define SHUTDOWN_PORT	0x8900
 #define LINE_BYTES	256
+#define TOLD		10		/* failed checks of an option, on each CPU */
 #define NOBODY		(~0u)
 
 static u32 owner = NOBODY;		/* the CPU that prints: L1 may come in between L2's line */
@@ -66,7 +67,8 @@ void check(const struct option *o, bool good, const char *seen, ...)
 	c->checks[place]++;
 	if (good)
 		return;
-	c->broken[place]++;
+	if (c->broken[place]++ >= TOLD)
+		return;
 	va_start(list, seen);
 	fmt_vsnprint(text, sizeof(text), seen, list);
 	va_end(list);

@@ -59,7 +59,10 @@ static struct guest_check guest_fails(struct vcpu *v, struct nested_vmcs *c, con
 		result = (struct guest_check){ check_guest_link(m, &nested_caps, f), ENTRY_FAILURE_LINK };
 	if (!result.rule && !(secondary_controls(m) & SECONDARY_EPT))
 		result = (struct guest_check){ check_guest_pdptes(m, f), ENTRY_FAILURE_PDPTE };
-	return result;
+	if (!result.rule)
+		return result;
+	nested_fetch(v, c, GROUPS_RARE_GUEST);		/* it fails: which rule comes first? */
+	return check_guest(m, &nested_caps, f);
 }
 
 /* From VMCS01 to VMCS02. */

@@ -54,6 +54,7 @@ void facts_init(void)
 }
 
 u64 facts_efer_valid(void) { return known.efer_valid; }
+u32 facts_linear_bits(void) { return known.linear_bits; }
 
 void facts_now(struct entry_facts *f, u64 current)
 {

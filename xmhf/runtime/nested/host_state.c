@@ -33,6 +33,12 @@ void l2_state_read(const struct nested_vmcs *c, struct l2_state *l2)
 		l2->lbr_ctl = vmcs_read(GUEST_LBR_CTL);
 }
 
+void l1_state_keep(const struct nested_vmcs *c, struct l2_state *l2)
+{
+	l2_state_read(c, l2);
+	l2->cd_nw = (uptr)vmcs_read(CR0_SHADOW) & L2_CR0_OURS;
+}
+
 static void segment(u32 index, u16 selector, u64 base, u32 limit, u32 rights)
 {
 	vmcs_write((enum vmcs_field)(GUEST_ES_SELECTOR + index * SEGMENT_STEP), selector);

@@ -14,10 +14,10 @@ struct l2_state {
 /* With VMCS02 current. */
 void l2_state_read(const struct nested_vmcs *c, struct l2_state *l2);
 
-/*
- * With VMCS01 current. @entry_failed: L2 never ran, so what it would have loaded isn't there. False: the PDPTEs of
- * L1 are invalid, a VMX abort.
- */
+/* The same after an entry that failed on the guest's state, with VMCS01 current: nothing of L2 has been loaded. */
+void l1_state_keep(const struct nested_vmcs *c, struct l2_state *l2);
+
+/* With VMCS01 current. False: the PDPTEs of L1 are invalid, a VMX abort. */
 MUST_CHECK bool host_state_load(struct vcpu *v, const struct vmcs12 *m, const struct l2_state *l2);
 
 #endif

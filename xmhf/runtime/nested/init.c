@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What L1 is offered, worked out once. */
-#include "machine/trap.h"
+#include "machine/cpu_insn.h"
 #include "nested/facts.h"
 #include "nested/state.h"
 
@@ -9,12 +9,13 @@ struct vmcs12_map nested_map;
 
 void nested_init(void)
 {
-	u64 hardware[CAPS];
+	struct vmx_caps_offered hardware = { { 0 } };
 
+	/* In this order one says whether the next exist; no exception can be caught yet. */
 	for (u32 i = 0; i < CAPS; i++)
-		if (!rdmsr_safe(CAP_FIRST_MSR + i, &hardware[i]))
-			hardware[i] = 0;
-	caps_offer(hardware, sizeof(uptr) == 8, &nested_caps);
+		if (caps_has_msr(&hardware, CAP_FIRST_MSR + i))
+			hardware.msr[i] = rdmsr(CAP_FIRST_MSR + i);
+	caps_offer(hardware.msr, sizeof(uptr) == 8, &nested_caps);
 	vmcs12_map_fields(&nested_map, &nested_caps);
 	facts_init();
 }

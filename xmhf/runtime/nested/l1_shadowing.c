@@ -4,6 +4,7 @@
  * that L1's VMCS link pointer names, in L1's memory.
  */
 #include "guest/memory.h"
+#include "lib/string.h"
 #include "nested/instructions.h"
 #include "nested/l2_exits.h"
 
@@ -22,17 +23,37 @@ static u32 width_bytes(const struct vmcs12_slot *slot)
 	return bytes[slot->width];
 }
 
+/* Bytes of the shadow VMCS. It is at hand if L1 had it current before; where L1 has no memory it reads as ones. */
+static void fetch(struct vcpu *v, const struct shadow_access *a, u32 offset, void *to, u32 bytes)
+{
+	const struct nested_vmcs *at_hand = nested_cached(v, a->at);
+
+	if (at_hand)
+		memcpy(to, (const u8 *)at_hand->m + offset, bytes);
+	else if (!guest_read_physical((gpa1_t){ a->at + offset }, to, bytes))
+		memset(to, 0xff, bytes);
+}
+
+static void store(struct vcpu *v, const struct shadow_access *a, u32 offset, const void *from, u32 bytes)
+{
+	struct nested_vmcs *at_hand = nested_cached(v, a->at);
+
+	if (at_hand) {
+		memcpy((u8 *)at_hand->m + offset, from, bytes);
+		at_hand->shadow_is_old = true;
+	} else if (!guest_write_physical((gpa1_t){ a->at + offset }, from, bytes)) {
+		/* L1 has no memory there: lost */
+	}
+}
+
 /* VMREAD and VMWRITE outside of what VMX operation in L2 has. */
 static enum verdict fail(struct vcpu *v, struct shadow_access *a, enum vmfail error)
 {
-	gpa1_t to = { a->at + offsetof(struct vmcs12, VM_INSTR_ERROR) };
+	u32 number = error;
 
-	(void)v;
 	if (a->at == NO_VMCS)
 		return nested_fail_invalid();
-	if (!guest_write_physical(to, &error, sizeof(u32))) {
-		/* L1 has no memory there: lost */
-	}
+	store(v, a, offsetof(struct vmcs12, VM_INSTR_ERROR), &number, sizeof(number));
 	return nested_fail_valid();
 }
 
@@ -48,22 +69,8 @@ static enum verdict begin(struct vcpu *v, struct shadow_access *a)
 	return RESUME;
 }
 
-/* The field's bytes between the shadow VMCS and a->m; where L1 has no memory it reads as ones. */
-static void fetch(struct shadow_access *a)
-{
-	u8 *field = (u8 *)&a->m + a->slot->offset;
-
-	if (!guest_read_physical((gpa1_t){ a->at + a->slot->offset }, field, width_bytes(a->slot)))
-		*(u64 *)(void *)field = ~0ull;
-}
-
-static void store(const struct shadow_access *a)
-{
-	const u8 *field = (const u8 *)&a->m + a->slot->offset;
-
-	if (!guest_write_physical((gpa1_t){ a->at + a->slot->offset }, field, width_bytes(a->slot)))
-		return;			/* lost */
-}
+/* The field's bytes in a->m. */
+static u8 *field(struct shadow_access *a) { return (u8 *)&a->m + a->slot->offset; }
 
 enum verdict l2_vmread(struct vcpu *v)
 {
@@ -77,7 +84,7 @@ enum verdict l2_vmread(struct vcpu *v)
 		return nested_fail_invalid();
 	if (!a.slot)
 		return fail(v, &a, VMFAIL_NO_SUCH_FIELD);
-	fetch(&a);
+	fetch(v, &a, a.slot->offset, field(&a), width_bytes(a.slot));
 	value = vmcs12_read(&a.m, a.slot, a.encoding, a.bytes == 8);
 	if (a.operand.in_register)
 		instruction_set_register(v, a.operand.reg1, value);
@@ -106,8 +113,8 @@ enum verdict l2_vmwrite(struct vcpu *v)
 		return fail(v, &a, VMFAIL_NO_SUCH_FIELD);
 	if (a.slot->group == GROUP_EXIT_INFO && !(nested_caps.msr[CAP_MISC] & MISC_WRITE_ANY_FIELD))
 		return fail(v, &a, VMFAIL_READ_ONLY_FIELD);
-	fetch(&a);
+	fetch(v, &a, a.slot->offset, field(&a), width_bytes(a.slot));
 	vmcs12_write(&a.m, a.slot, a.encoding, value, a.bytes == 8);
-	store(&a);
+	store(v, &a, a.slot->offset, field(&a), width_bytes(a.slot));
 	return nested_succeed();
 }

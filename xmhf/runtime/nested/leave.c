@@ -67,12 +67,14 @@ void nested_leave(struct vcpu *v)
 	struct nested_vmcs *c = n->current;
 	struct vmcs12 *m = c->m;
 	bool failed = n->exit.reason & EXIT_REASON_ENTRY_FAILED;
+	bool loaded = n->exit.reason != (EXIT_BAD_GUEST_STATE | EXIT_REASON_ENTRY_FAILED);
 	u32 stored = 0, aborts = 0;
 	struct l2_state l2;
 	u64 changed;
 
 	changed = save(n, c);
-	l2_state_read(c, &l2);
+	if (loaded)
+		l2_state_read(c, &l2);
 	if (!failed) {
 		m->launched = 1;
 		stored = msr_area_store(m->EXIT_MSR_STORE_ADDR, m->EXIT_MSR_STORE_COUNT);
@@ -86,6 +88,8 @@ void nested_leave(struct vcpu *v)
 		nested_vpid_transition();
 	n->exits_reflected[(u16)n->exit.reason % EXIT_REASONS]++;
 	nested_back_to_l1(v);
+	if (!loaded)
+		l1_state_keep(c, &l2);
 	aborts = stored ? ABORT_STORE_MSR : 0;
 	if (!host_state_load(v, m, &l2) && !aborts)
 		aborts = ABORT_PDPTES;

@@ -13,7 +13,6 @@
 #include "vmx/setup.h"
 
 #define ENTRIES_MAX	512u	/* IA32_VMX_MISC says so: beyond it is undefined (A.6), here a failure */
-#define LINEAR_BITS	57u
 
 static bool any(u64 value)
 {
@@ -23,7 +22,7 @@ static bool any(u64 value)
 
 static bool is_canonical(u64 value)
 {
-	return canonical(value, LINEAR_BITS);
+	return canonical(value, facts_linear_bits());
 }
 
 static bool is_pat(u64 value)
@@ -33,10 +32,10 @@ static bool is_pat(u64 value)
 
 static bool tries_debugctl(u64 value)
 {
-	bool ok = wrmsr_safe(MSR_DEBUGCTL, value);
-
+	if (!wrmsr_safe(MSR_DEBUGCTL, value))
+		return false;
 	wrmsr(MSR_DEBUGCTL, 0);
-	return ok;
+	return true;
 }
 
 /* LMA stays what it is, LME too with paging (27.4). */
