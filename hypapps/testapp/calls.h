@@ -19,6 +19,7 @@ enum testapp_call {
 	CALL_QUIESCE,			/* EBX: physical address of a counter; EAX: by how much it grew in quiescence, ECX: after */
 	CALL_NONE,			/* answered CHAIN */
 	CALL_BREAK,			/* breaks the hypervisor by an undefined instruction: its panic is wanted */
+	CALL_MACHINE_CHECK,		/* what a machine check does that finds the CPU in the hypervisor */
 
 	/* memory.c */
 	CALL_PROTECT,			/* EBX: page, ECX: rights, EDX: bytes; EAX: done? */

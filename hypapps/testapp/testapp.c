@@ -163,8 +163,15 @@ static enum xmhf_result break_down(struct vcpu *v)
 	__builtin_trap();
 }
 
+static enum xmhf_result machine_check(struct vcpu *v)
+{
+	__asm__ volatile("int $18");
+	return answer(v, 0);
+}
+
 static const call own_calls[CALL_PROTECT - CALL_ABOUT] = {
 	about, counts, option, heap, reboot, ports, set_port_mode, port_seen, set_mtrr_mode, quiesce, none, break_down,
+	machine_check,
 };
 
 static enum xmhf_result testapp_hypercall(struct vcpu *v, u32 number)

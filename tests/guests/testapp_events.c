@@ -194,6 +194,24 @@ static void quiescence(void)
 	kept("quiesce", "other CPUs stand still in quiescence, and see a new protection when its flush is paid");
 }
 
+static void on_machine_check(struct frame *f)
+{
+	taken++;
+	taken_vector = f->vector;
+}
+
+static void machine_check(void)
+{
+	u32 cr4 = READ_CR(4);
+
+	handlers[MC_TRAP] = on_machine_check;
+	taken = 0;
+	WRITE_CR(4, cr4 | CR4_MCE);
+	expect(vmcall(CALL_MACHINE_CHECK, 0, 0, 0).ax == 0 && taken == 1 && taken_vector == MC_TRAP, "taken %u", taken);
+	WRITE_CR(4, cr4);
+	kept("machine_check", "a machine check in the hypervisor is the guest's, once");
+}
+
 static u8 mark(void)
 {
 	outb(CMOS_INDEX, CMOS_MARK);
@@ -222,6 +240,11 @@ void guest_main(void)
 	}
 	if (mark() == 2) {
 		promise(true, "triple_fault", "a triple fault resets the machine");
+		set_mark(3);
+		vmcall(CALL_MACHINE_CHECK, 0, 0, 0);
+	}
+	if (mark() == 3) {
+		promise(true, "machine_check_off", "a machine check resets the machine while CR4.MCE is 0");
 		done();
 	}
 	exceptions();
@@ -231,6 +254,7 @@ void guest_main(void)
 	window();
 	mtrr();
 	quiescence();
+	machine_check();
 	set_mark(1);
 	vmcall(CALL_REBOOT, 0, 0, 0);
 	promise(false, "reboot", "the hypapp resets the machine");

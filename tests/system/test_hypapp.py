@@ -36,7 +36,7 @@ def test_services_of_the_core(lab, tmp_path, subarch):
 @pytest.mark.parametrize("cpus", [1, 2])
 def test_events_and_resets(lab, tmp_path, subarch, cpus):
     said = run(lab, "testapp_events", disk_with_testapp(subarch, tmp_path), cpus)
-    assert len(test_guests.promises(said)) == 10 + cpus
+    assert len(test_guests.promises(said)) == 12 + cpus
     assert "testapp: shutdown" in said
 
 

@@ -92,6 +92,7 @@ static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
 #define CR4_VME		BIT(0)
 #define CR4_PSE		BIT(4)
 #define CR4_PAE		BIT(5)
+#define CR4_MCE		BIT(6)
 #define CR4_PGE		BIT(7)
 #define CR4_UMIP	BIT(11)
 #define CR4_VMXE	BIT(13)
@@ -112,7 +113,7 @@ static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
 #define EFLAGS_VM	BIT(17)
 
 enum { DE_TRAP, DB_TRAP, NMI_TRAP, BP_TRAP, OF_TRAP, BR_TRAP, UD_TRAP, NM_TRAP, DF_TRAP, TS_TRAP = 10, NP_TRAP,
-       SS_TRAP, GP_TRAP, PF_TRAP };
+       SS_TRAP, GP_TRAP, PF_TRAP, MC_TRAP = 18 };
 
 /* This CPU's own record, at GS:0. */
 struct cpu {

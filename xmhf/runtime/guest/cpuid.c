@@ -164,9 +164,17 @@ static void nobody(union gprs *g)
 	g->rax = g->rbx = g->rcx = g->rdx = 0;
 }
 
-/* For leaves that aren't simply the hardware's. */
-static __attribute__((noinline)) void answer(struct vcpu *v, u32 leaf, u32 subleaf, const struct cpuid_rule *rule)
+static inline void hardware(union gprs *g)
 {
+	__asm__ volatile("cpuid" : "+a"(g->rax), "=b"(g->rbx), "+c"(g->rcx), "=d"(g->rdx));
+}
+
+/* For leaves that aren't simply the hardware's. */
+static __attribute__((noinline)) enum verdict answer(struct vcpu *v, const struct cpuid_rule *rule)
+{
+	u32 leaf = (u32)v->regs.rax, subleaf = (u32)v->regs.rcx;
+
+	hardware(&v->regs);
 	for (; rule; rule = rule->next) {
 		const struct cpuid_mask *m = &rule->mask;
 
@@ -183,15 +191,16 @@ static __attribute__((noinline)) void answer(struct vcpu *v, u32 leaf, u32 suble
 		us(&v->regs);
 	if (hypapp_wants_cpuid(leaf))
 		hypapp_cpuid(leaf, subleaf, &v->regs);
+	return ADVANCE;
 }
 
 enum verdict guest_cpuid(struct vcpu *v)
 {
-	u32 leaf = (u32)v->regs.rax, subleaf = (u32)v->regs.rcx;
+	u32 leaf = (u32)v->regs.rax;
 	const struct cpuid_rule *rule = first_rule[leaf % BUCKETS];
 
-	__asm__ volatile("cpuid" : "+a"(v->regs.rax), "=b"(v->regs.rbx), "+c"(v->regs.rcx), "=d"(v->regs.rdx));
-	if (rule || leaf & LEAF_SPARE)
-		answer(v, leaf, subleaf, rule);
+	if (__builtin_expect(rule || leaf & LEAF_SPARE, 0))
+		return answer(v, rule);
+	hardware(&v->regs);
 	return ADVANCE;
 }

@@ -5,6 +5,7 @@
 #include "machine/log.h"
 #include "machine/panic.h"
 #include "machine/trap.h"
+#include "vmx/machine_check.h"
 #include "vmx/nmi.h"
 
 #define VECTORS		32
@@ -91,6 +92,8 @@ void trap_handle(struct trap_frame *frame)
 {
 	if (frame->vector == NMI_VECTOR)
 		nmi_in_root(&frame->rip);
+	else if (frame->vector == MC_ABORT)
+		machine_check_in_root(&frame->rip);
 	else if (!fix_up(frame))
 		panic_trap(frame);
 }

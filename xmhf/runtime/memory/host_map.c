@@ -118,7 +118,7 @@ u32 host_map_cr3(void)
 
 u32 host_map_cr4(void)
 {
-	u32 cr4 = CR4_PAE | CR4_VMXE;
+	u32 cr4 = CR4_PAE | CR4_VMXE | CR4_MCE;	/* without MCE a machine check in root mode is a shutdown */
 
 	if (cpuid(1, 0).ecx >> 26 & 1)		/* XSAVE: XSETBV and CPUID on the guest's behalf need it */
 		cr4 |= CR4_OSXSAVE;

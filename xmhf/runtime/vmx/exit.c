@@ -10,6 +10,7 @@
 #include "nested/nested.h"
 #include "vmx/exit.h"
 #include "vmx/flush.h"
+#include "vmx/machine_check.h"
 #include "vmx/nmi.h"
 
 #define VMFAIL_NOT_LAUNCHED	5	/* SDM 31.4: VMRESUME with a VMCS that is clear */
@@ -42,6 +43,7 @@ static const struct exit_handler l1_exits[EXIT_REASONS] = {
 	[EXIT_IO]		= { "IO",		guest_io },
 	[EXIT_RDMSR]		= { "RDMSR",		guest_rdmsr },
 	[EXIT_WRMSR]		= { "WRMSR",		guest_wrmsr },
+	[EXIT_MACHINE_CHECK]	= { "MACHINE_CHECK",	machine_check_exit },
 	[EXIT_EPT_VIOLATION]	= { "EPT_VIOLATION",	guest_ept_violation },
 	[EXIT_INVEPT]		= { "INVEPT",		nested_invept },
 	[EXIT_INVVPID]		= { "INVVPID",		nested_invvpid },
@@ -129,6 +131,8 @@ void vm_work(struct vcpu *v)
 		flush_local(v);
 	if (v->work & WORK_FLUSH_EPT02)
 		flush_local_contexts(v);
+	if (v->work & WORK_MACHINE_CHECK)
+		machine_check_offer(v);
 	if (v->work & WORK_GUEST_NMI)
 		nmi_offer(v);
 	if (v->work & WORK_INTERRUPT)

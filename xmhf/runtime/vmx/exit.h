@@ -40,4 +40,11 @@ void vm_exit_stub(void);
 void vm_exit_stub_l2(void);
 NORETURN void vm_enter_first(struct vcpu *v);
 
+/* At the end of a handler in root mode that set v->work: *@rip, between the last look at that and the entry, goes back to it. */
+static inline void vm_enter_restart(uptr *rip)
+{
+	if (*rip >= (uptr)vm_enter_begin && *rip < (uptr)vm_enter_end)
+		*rip = (uptr)vm_enter_again;
+}
+
 #endif

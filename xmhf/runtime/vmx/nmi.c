@@ -24,8 +24,7 @@ static void take(struct vcpu *v)
 void nmi_in_root(uptr *rip)
 {
 	take(this_cpu());
-	if (*rip >= (uptr)vm_enter_begin && *rip < (uptr)vm_enter_end)
-		*rip = (uptr)vm_enter_again;
+	vm_enter_restart(rip);
 }
 
 void nmi_offer(struct vcpu *v)
