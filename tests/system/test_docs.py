@@ -3,6 +3,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -31,6 +33,11 @@ def test_every_file_that_a_page_names_is_there(page):
         if name.startswith(TOP) and re.fullmatch(r"[\w./-]+", name) and not re.search(r"NAME|mine|hypapps/none", name):
             gone += [] if (REPO / name).exists() else [name]
     assert gone == []
+
+
+def test_the_table_of_offered_controls_is_made_of_the_code():
+    made = subprocess.run([sys.executable, REPO / "tools/nested_caps.py"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert text_of("docs/nesting.md").split("<!-- caps -->\n")[1] == made
 
 
 def test_every_option_is_explained():

@@ -83,8 +83,7 @@ struct xmhf_hypapp {
 	void (*interrupt_window)(struct vcpu *v);
 
 	/*
-	 * A guest hypervisor's VM entry, its checks passed, and the exit that ends it (SKIP: L2 goes on). Never called
-	 * while the guest isn't offered VMX.
+	 * A guest hypervisor's VM entry, its checks passed, and the exit that ends it (SKIP: L2 goes on). Not called yet.
 	 */
 	enum xmhf_result (*nested_entry)(struct vcpu *v);
 	enum xmhf_result (*nested_exit)(struct vcpu *v, u32 reason);
