@@ -44,7 +44,7 @@ static bool eptp_valid(u64 eptp)
 enum verdict nested_invept(struct vcpu *v)
 {
 	struct descriptor d;
-	u64 type;
+	u64 type = 0;
 	enum verdict verdict = begin(v, EPT_CAP_INVEPT, EPT_TYPES_SHIFT, &type, &d);
 
 	if (verdict != RESUME)
@@ -58,7 +58,7 @@ enum verdict nested_invept(struct vcpu *v)
 enum verdict nested_invvpid(struct vcpu *v)
 {
 	struct descriptor d;
-	u64 type;
+	u64 type = 0;
 	enum verdict verdict = begin(v, EPT_VPID_INVVPID, VPID_TYPES_SHIFT, &type, &d);
 
 	if (verdict != RESUME)
