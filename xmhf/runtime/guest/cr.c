@@ -12,13 +12,8 @@
 #include "machine/machine.h"
 #include "nested/checks.h"
 #include "nested/nested.h"
+#include "vmx/exit_qualification.h"
 #include "vmx/setup.h"
-
-/* Exit qualification, SDM table 28-3. */
-#define QUAL_CR(q)	((q) & 15)
-#define QUAL_TYPE(q)	((q) >> 4 & 3)
-#define QUAL_REG(q)	((q) >> 8 & 15)
-#define TYPE_MOV_TO_CR	0
 
 #define CR3_PCID	0xfffu
 
@@ -126,15 +121,20 @@ static enum verdict write_cr4_of_guest(struct vcpu *v, uptr value)
 	return ADVANCE;
 }
 
-enum verdict guest_cr(struct vcpu *v)
+uptr guest_cr_operand(const struct vcpu *v, u64 qualification)
 {
-	u32 qualification = (u32)vmcs_read(EXIT_QUALIFICATION);
-	u32 reg = QUAL_REG(qualification);
+	u32 reg = CR_QUAL_REG(qualification);
 	uptr value = reg == 4 ? (uptr)vmcs_read(GUEST_RSP) : v->regs.r[reg & (NR_GPRS - 1)];
 
-	if (guest_code_bits() != 64)
-		value = (u32)value;			/* what 64-bit code left above it isn't the operand's */
-	if (QUAL_TYPE(qualification) != TYPE_MOV_TO_CR)
+	return guest_code_bits() == 64 ? value : (u32)value;	/* what 64-bit code left above it isn't the operand's */
+}
+
+enum verdict guest_cr(struct vcpu *v)
+{
+	u64 qualification = vmcs_read(EXIT_QUALIFICATION);
+	uptr value = guest_cr_operand(v, qualification);
+
+	if (CR_QUAL_TYPE(qualification) != CR_TYPE_MOV_TO)
 		return inject(v, UD_FAULT, -1);		/* CLTS and LMSW set or clear no bit of ours: not reached */
-	return QUAL_CR(qualification) == 0 ? write_cr0_of_guest(v, value) : write_cr4_of_guest(v, value);
+	return CR_QUAL_CR(qualification) == 0 ? write_cr0_of_guest(v, value) : write_cr4_of_guest(v, value);
 }

@@ -149,8 +149,7 @@ enum verdict l2_vmcall(struct vcpu *v)
 
 	if (result != XMHF_CHAIN)
 		return hypapp_verdict(v, result);
-	v->nested->exit = (struct l2_exit){ .reason = EXIT_VMCALL };
-	return REFLECT;
+	return nested_reflect(v, EXIT_VMCALL, 0);
 }
 
 enum verdict guest_vmcall(struct vcpu *v)

@@ -10,14 +10,9 @@
 #include "guest/power.h"
 #include "hypapp/hypapp.h"
 #include "lib/io.h"
+#include "vmx/exit_qualification.h"
 
 #define PORTS	0x10000u
-
-/* Exit qualification, SDM table 28-5. */
-#define QUAL_BYTES(q)	(((q) & 7) + 1)
-#define QUAL_IN		BIT(3)
-#define QUAL_STRING	BIT(4)
-#define QUAL_PORT(q)	((u16)((q) >> 16))
 
 static u8 hypapps[PORTS / 8];		/* a bit each: the hypapp asked for this port */
 
@@ -100,13 +95,13 @@ enum verdict guest_io(struct vcpu *v)
 {
 	u32 qualification = (u32)vmcs_read(EXIT_QUALIFICATION);
 	struct xmhf_port_access access = {
-		.port = QUAL_PORT(qualification),
-		.bytes = (u8)QUAL_BYTES(qualification),
-		.write = !(qualification & QUAL_IN),
+		.port = IO_QUAL_PORT(qualification),
+		.bytes = (u8)IO_QUAL_BYTES(qualification),
+		.write = !(qualification & IO_QUAL_IN),
 	};
 	enum verdict verdict;
 
-	if (qualification & QUAL_STRING)
+	if (qualification & IO_QUAL_STRING)
 		return io_string(v, &access, qualification);
 	if (access.write)
 		access.value = access.bytes == 4 ? (u32)v->regs.rax : (u32)v->regs.rax & (BIT(8 * access.bytes) - 1);

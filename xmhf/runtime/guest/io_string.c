@@ -9,9 +9,9 @@
 #include "guest/state.h"
 #include "machine/cpu_insn.h"
 #include "vmx/exit.h"
+#include "vmx/exit_qualification.h"
 #include "vmx/setup.h"
 
-#define QUAL_REP		BIT(5)
 #define BASIC_STRING_INFO	BIT64(54)	/* IA32_VMX_BASIC: instruction information is there */
 #define INFO_ADDRESS_SIZE(i)	((i) >> 7 & 7)	/* 0: 16 bits, 1: 32, 2: 64 (SDM table 28-13) */
 #define INFO_SEGMENT(i)		((i) >> 15 & 7)
@@ -22,8 +22,6 @@
 #define AR_WRITABLE		BIT(1)		/* of data; of code: readable */
 #define AR_BIG			BIT(14)
 #define AR_UNUSABLE		BIT(16)
-
-enum { ES, CS, SS, DS, FS, GS };
 
 struct operand {
 	u32 segment;
@@ -127,7 +125,7 @@ enum verdict io_string(struct vcpu *v, struct xmhf_port_access *access, u32 qual
 {
 	struct operand o = find_operand(v, access->write);
 	enum walk_kind kind = access->write ? WALK_READ : WALK_WRITE;
-	bool rep = qualification & QUAL_REP;
+	bool rep = qualification & IO_QUAL_REP;
 	struct guest_fault fault;
 	enum guest_access how;
 	enum verdict verdict;

@@ -61,7 +61,7 @@ void state_flush_linear(void)
 		(void)vmx_invvpid(INVVPID_ALL, 0, 0);
 }
 
-static void segment(u32 index, u16 selector, u64 base, u32 limit, u32 rights)
+void state_segment(enum state_segment index, u16 selector, u64 base, u32 limit, u32 rights)
 {
 	vmcs_write((enum vmcs_field)(GUEST_ES_SELECTOR + index * SEGMENT_STEP), selector);
 	vmcs_write((enum vmcs_field)(GUEST_ES_BASE + index * SEGMENT_STEP), base);
@@ -69,16 +69,14 @@ static void segment(u32 index, u16 selector, u64 base, u32 limit, u32 rights)
 	vmcs_write((enum vmcs_field)(GUEST_ES_AR + index * SEGMENT_STEP), rights);
 }
 
-enum { ES, CS, SS, DS, FS, GS, LDTR, TR };
-
 static void segments(u16 cs)
 {
-	segment(CS, cs, (u64)cs << 4, 0xffff, AR_REAL_CODE);
-	segment(ES, 0, 0, 0xffff, AR_REAL_DATA);
+	state_segment(CS, cs, (u64)cs << 4, 0xffff, AR_REAL_CODE);
+	state_segment(ES, 0, 0, 0xffff, AR_REAL_DATA);
 	for (u32 i = SS; i <= GS; i++)
-		segment(i, 0, 0, 0xffff, AR_REAL_DATA);
-	segment(LDTR, 0, 0, 0xffff, AR_LDT);
-	segment(TR, 0, 0, 0xffff, AR_BUSY_TSS);
+		state_segment(i, 0, 0, 0xffff, AR_REAL_DATA);
+	state_segment(LDTR, 0, 0, 0xffff, AR_LDT);
+	state_segment(TR, 0, 0, 0xffff, AR_BUSY_TSS);
 	vmcs_write(GUEST_GDTR_BASE, 0);
 	vmcs_write(GUEST_GDTR_LIMIT, 0xffff);
 	vmcs_write(GUEST_IDTR_BASE, 0);

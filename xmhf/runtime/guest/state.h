@@ -16,6 +16,12 @@ void state_reset(struct vcpu *v, bool starts);
 /* What INIT then SIPI with @vector leave (SDM vol. 3, table 10-1): x87/SSE, XCR0, MTRRs and most MSRs stay. */
 void state_start_ap(struct vcpu *v, u8 vector);
 
+/* In the order of their fields. */
+enum state_segment { ES, CS, SS, DS, FS, GS, LDTR, TR };
+
+/* Writes a segment of the current VMCS; @rights as in SDM table 25-2. */
+void state_segment(enum state_segment index, u16 selector, u64 base, u32 limit, u32 rights);
+
 /* Control registers that L1 sees: what it wrote where we own the bit, else what is. */
 uptr state_cr0(void);
 uptr state_cr4(void);

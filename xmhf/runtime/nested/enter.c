@@ -3,14 +3,10 @@
  * VMLAUNCH and VMRESUME of L1: checks in the SDM's order (27.1 to 27.4), then VMCS02 and into L2. Guest-state rules are
  * the CPU's to check where VMCS02 has L1's values; a failure it reports is L1's.
  */
-#include "guest/memory.h"
-#include "lib/string.h"
-#include "machine/machine.h"
 #include "nested/facts.h"
 #include "nested/vmcs02.h"
 #include "vmx/exit.h"
 #include "vmx/primary.h"
-#include "vmx/setup.h"
 
 /* Which hot fields the checks of controls look at. */
 #define CHECKED_CONTROLS (HOT(PRIMARY_CTRLS) | HOT(ENTRY_INTR_INFO) | HOT(ENTRY_ERROR_CODE) | HOT(ENTRY_INSTR_LEN) | \
@@ -71,15 +67,11 @@ static void switch_to_l2(struct vcpu *v, struct nested_vmcs *c)
 	struct nested *n = v->nested;
 
 	n->primary01 = v->primary_ctrls;
-	if (v->windows & PRIMARY_NMI_WINDOW)
-		work_set(v, WORK_GUEST_NMI);
-	if (v->windows & ~(u32)PRIMARY_NMI_WINDOW)
-		work_set(v, WORK_INTERRUPT);
-	v->windows = 0;
 	vmcs_use(c->vmcs02);
 	v->in_l2 = true;
 	if (!c->initialised)
 		vmcs02_init(v, c);
+	primary_switch(v, c->primary02);
 }
 
 void nested_ready(struct vcpu *v)

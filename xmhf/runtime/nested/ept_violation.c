@@ -5,12 +5,6 @@
 #include "nested/state.h"
 #include "nested/ept_event.h"
 
-static enum verdict reflect(struct vcpu *v, enum exit_reason reason, u64 qualification)
-{
-	v->nested->exit = (struct l2_exit){ .reason = reason, .qualification = qualification };
-	return REFLECT;
-}
-
 /* What L1 sees of a violation of its EPT12. */
 static enum verdict tell_l1(struct vcpu *v, const struct nested_vmcs *c, const struct ept02_fault *f, u64 ours)
 {
@@ -20,7 +14,7 @@ static enum verdict tell_l1(struct vcpu *v, const struct nested_vmcs *c, const s
 	if (ept_event_is_ve(c->m, f) && !(vmcs_read32(IDT_VECTORING_INFO) & INTR_VALID) && vmcs_read(GUEST_CR0) & CR0_PE &&
 	    ept_event_write_ve(c->m, f, qualification, vmcs_read(GUEST_LINEAR_ADDR)))
 		return inject(v, VE_FAULT, -1);
-	return reflect(v, EXIT_EPT_VIOLATION, qualification);
+	return nested_reflect(v, EXIT_EPT_VIOLATION, qualification);
 }
 
 /* Held roots are all that can be in the way of new tables: those of this CPU's other VMCS12s aren't needed now. */
@@ -40,9 +34,9 @@ static enum verdict answer(struct vcpu *v, const struct nested_vmcs *c, enum ept
 	case EPT02_VIOLATION:
 		return tell_l1(v, c, f, ours);
 	case EPT02_MISCONFIGURED:
-		return reflect(v, EXIT_EPT_MISCONFIG, 0);
+		return nested_reflect(v, EXIT_EPT_MISCONFIG, 0);
 	case EPT02_LOG_FULL:
-		return reflect(v, EXIT_PML_FULL, ours & QUAL_NMI_UNBLOCKING);
+		return nested_reflect(v, EXIT_PML_FULL, ours & QUAL_NMI_UNBLOCKING);
 	case EPT02_PROTECTED:
 		return guest_ept_violation_at(v, f->ept12.at.at, (u32)ours);
 	case EPT02_NO_PAGES:

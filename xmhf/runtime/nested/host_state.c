@@ -16,8 +16,6 @@
 #define NO_LIMIT	0xffffffffu
 #define TABLE_LIMIT	0xffff
 
-enum { ES, CS, SS, DS, FS, GS, LDTR, TR };
-
 void l2_state_read(const struct nested_vmcs *c, struct l2_state *l2)
 {
 	const struct vmcs12 *m = c->m;
@@ -39,28 +37,20 @@ void l1_state_keep(const struct nested_vmcs *c, struct l2_state *l2)
 	l2->cd_nw = (uptr)vmcs_read(CR0_SHADOW) & L2_CR0_OURS;
 }
 
-static void segment(u32 index, u16 selector, u64 base, u32 limit, u32 rights)
-{
-	vmcs_write((enum vmcs_field)(GUEST_ES_SELECTOR + index * SEGMENT_STEP), selector);
-	vmcs_write((enum vmcs_field)(GUEST_ES_BASE + index * SEGMENT_STEP), base);
-	vmcs_write((enum vmcs_field)(GUEST_ES_LIMIT + index * SEGMENT_STEP), limit);
-	vmcs_write((enum vmcs_field)(GUEST_ES_AR + index * SEGMENT_STEP), rights);
-}
-
 static u32 data_rights(u16 selector) { return selector ? AR_DATA : AR_DATA | AR_UNUSABLE; }
 
 static void segments(const struct vmcs12 *m)
 {
 	bool host_64 = m->EXIT_CTRLS & EXIT_HOST_64;
 
-	segment(CS, m->HOST_CS_SELECTOR, 0, NO_LIMIT, host_64 ? AR_CODE64 : AR_CODE32);
-	segment(SS, m->HOST_SS_SELECTOR, 0, NO_LIMIT, data_rights(m->HOST_SS_SELECTOR));
-	segment(DS, m->HOST_DS_SELECTOR, 0, NO_LIMIT, data_rights(m->HOST_DS_SELECTOR));
-	segment(ES, m->HOST_ES_SELECTOR, 0, NO_LIMIT, data_rights(m->HOST_ES_SELECTOR));
-	segment(FS, m->HOST_FS_SELECTOR, m->HOST_FS_BASE, NO_LIMIT, data_rights(m->HOST_FS_SELECTOR));
-	segment(GS, m->HOST_GS_SELECTOR, m->HOST_GS_BASE, NO_LIMIT, data_rights(m->HOST_GS_SELECTOR));
-	segment(TR, m->HOST_TR_SELECTOR, m->HOST_TR_BASE, TSS_LIMIT, AR_BUSY_TSS);
-	segment(LDTR, 0, 0, 0, AR_UNUSABLE);
+	state_segment(CS, m->HOST_CS_SELECTOR, 0, NO_LIMIT, host_64 ? AR_CODE64 : AR_CODE32);
+	state_segment(SS, m->HOST_SS_SELECTOR, 0, NO_LIMIT, data_rights(m->HOST_SS_SELECTOR));
+	state_segment(DS, m->HOST_DS_SELECTOR, 0, NO_LIMIT, data_rights(m->HOST_DS_SELECTOR));
+	state_segment(ES, m->HOST_ES_SELECTOR, 0, NO_LIMIT, data_rights(m->HOST_ES_SELECTOR));
+	state_segment(FS, m->HOST_FS_SELECTOR, m->HOST_FS_BASE, NO_LIMIT, data_rights(m->HOST_FS_SELECTOR));
+	state_segment(GS, m->HOST_GS_SELECTOR, m->HOST_GS_BASE, NO_LIMIT, data_rights(m->HOST_GS_SELECTOR));
+	state_segment(TR, m->HOST_TR_SELECTOR, m->HOST_TR_BASE, TSS_LIMIT, AR_BUSY_TSS);
+	state_segment(LDTR, 0, 0, 0, AR_UNUSABLE);
 	vmcs_write(GUEST_GDTR_BASE, m->HOST_GDTR_BASE);
 	vmcs_write(GUEST_GDTR_LIMIT, TABLE_LIMIT);
 	vmcs_write(GUEST_IDTR_BASE, m->HOST_IDTR_BASE);
@@ -116,9 +106,8 @@ static bool pdptes(const struct vmcs12 *m)
 	return true;
 }
 
-bool host_state_load(struct vcpu *v, const struct vmcs12 *m, const struct l2_state *l2)
+bool host_state_load(const struct vmcs12 *m, const struct l2_state *l2)
 {
-	(void)v;
 	control_registers(m, l2->cd_nw);
 	msrs(m, l2);
 	segments(m);

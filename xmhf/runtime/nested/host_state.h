@@ -18,6 +18,6 @@ void l2_state_read(const struct nested_vmcs *c, struct l2_state *l2);
 void l1_state_keep(const struct nested_vmcs *c, struct l2_state *l2);
 
 /* With VMCS01 current. False: the PDPTEs of L1 are invalid, a VMX abort. */
-MUST_CHECK bool host_state_load(struct vcpu *v, const struct vmcs12 *m, const struct l2_state *l2);
+MUST_CHECK bool host_state_load(const struct vmcs12 *m, const struct l2_state *l2);
 
 #endif

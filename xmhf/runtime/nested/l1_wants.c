@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L1's wishes, read from VMCS12 and the bitmaps in its memory. */
 #include <xmhf/hypercall.h>
+#include "guest/exits.h"
 #include "guest/memory.h"
 #include "hypapp/hypapp.h"
 #include "machine/cpu_insn.h"
-#include "nested/exit_qualification.h"
+#include "nested/instructions.h"
 #include "nested/l1_wants.h"
 #include "nested/msr_bitmap.h"
-#include "nested/operand.h"
-#include "nested/state.h"
-#include "vmx/setup.h"
-
-#define CR0_LMSW_BITS	(CR0_PE | CR0_MP | BIT(2) | CR0_TS)
+#include "vmx/exit_qualification.h"
 
 bool l1_never_wants(struct vcpu *v, const struct vmcs12 *m)
 {
@@ -104,13 +101,11 @@ bool l1_wants_wrmsr(struct vcpu *v, const struct vmcs12 *m) { return wants_msr(v
 bool l1_wants_cr(struct vcpu *v, const struct vmcs12 *m)
 {
 	u64 qualification = vmcs_read(EXIT_QUALIFICATION);
-	u32 reg = CR_QUAL_REG(qualification), cr = CR_QUAL_CR(qualification);
-	u64 value = reg == 4 ? vmcs_read(GUEST_RSP) : v->regs.r[reg & (NR_GPRS - 1)];
+	u32 cr = CR_QUAL_CR(qualification);
+	u64 value = guest_cr_operand(v, qualification);
 
 	if (CR_QUAL_TYPE(qualification) != CR_TYPE_MOV_TO || (cr != 0 && cr != 4))
 		return true;
-	if (guest_code_bits() != 64)
-		value = (u32)value;
 	return cr == 0 ? (value ^ m->CR0_SHADOW) & m->CR0_MASK : (value ^ m->CR4_SHADOW) & m->CR4_MASK;
 }
 
@@ -123,13 +118,10 @@ bool l1_wants_vmfunc(struct vcpu *v, const struct vmcs12 *m)
 }
 
 /* SDM 26.1.3: an encoding beyond the bitmap exits. */
-static bool wants_field(const struct vcpu *v, const struct vmcs12 *m, u64 bitmap)
+static bool wants_field(struct vcpu *v, const struct vmcs12 *m, u64 bitmap)
 {
-	struct operand o = operand_decode(vmcs_read32(EXIT_INSTR_INFO));
-	u64 encoding = o.reg2 == OPERAND_RSP ? vmcs_read(GUEST_RSP) : v->regs.r[o.reg2 & (NR_GPRS - 1)];
+	u64 encoding = instruction_register(v, instruction_operand().reg2, instruction_bytes(guest_code_bits()));
 
-	if (guest_code_bits() != 64)
-		encoding = (u32)encoding;
 	return !(secondary_controls(m) & SECONDARY_VMCS_SHADOWING) || encoding > 0x7fff || bit_of(bitmap, (u32)encoding);
 }
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L2's writes of CR0 and CR4 that exit for bits of ours alone: CD and NW are remembered, hidden features fault. */
 #include "guest/exits.h"
-#include "guest/memory.h"
 #include "guest/state.h"
-#include "nested/exit_qualification.h"
 #include "nested/l2_exits.h"
 #include "nested/vmcs02.h"
+#include "vmx/exit_qualification.h"
 
 /* In VMX operation, SDM 24.8; PE and PG are free for an unrestricted guest. */
 static bool unfit(const struct vmcs12 *m, u64 cr0)
@@ -36,10 +35,8 @@ static enum verdict move_to_cr0(struct vcpu *v, u64 value)
 enum verdict l2_cr(struct vcpu *v)
 {
 	u64 qualification = vmcs_read(EXIT_QUALIFICATION);
-	u32 reg = CR_QUAL_REG(qualification);
-	u64 value = reg == 4 ? vmcs_read(GUEST_RSP) : v->regs.r[reg & (NR_GPRS - 1)];
 
 	if (CR_QUAL_CR(qualification) != 0)
 		return inject(v, GP_FAULT, 0);
-	return move_to_cr0(v, guest_code_bits() == 64 ? value : (u32)value);
+	return move_to_cr0(v, guest_cr_operand(v, qualification));
 }

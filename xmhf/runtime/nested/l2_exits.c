@@ -39,8 +39,7 @@ static const struct l2_exit_rule {
 /* An exit as VMCS02 has it. */
 static enum verdict reflect(struct vcpu *v, u32 told)
 {
-	v->nested->exit = (struct l2_exit){ .reason = told, .qualification = vmcs_read(EXIT_QUALIFICATION) };
-	return REFLECT;
+	return nested_reflect(v, told, vmcs_read(EXIT_QUALIFICATION));
 }
 
 static enum verdict decide(struct vcpu *v, u32 told)

@@ -14,15 +14,10 @@ void nested_back_to_l1(struct vcpu *v)
 	struct nested *n = v->nested;
 
 	n->current->primary02 = v->primary_ctrls;
-	if (v->windows & PRIMARY_NMI_WINDOW)
-		work_set(v, WORK_GUEST_NMI);
-	if (v->windows & ~(u32)PRIMARY_NMI_WINDOW)
-		work_set(v, WORK_INTERRUPT);
+	primary_switch(v, n->primary01);
 	vmcs_use(v->vmcs01);
 	v->in_l2 = false;
-	v->windows = 0;
 	v->primary_base = vmx_caps.primary;
-	v->primary_ctrls = n->primary01;
 	primary_apply(v);
 }
 
@@ -91,7 +86,7 @@ void nested_leave(struct vcpu *v)
 	if (!loaded)
 		l1_state_keep(c, &l2);
 	aborts = stored ? ABORT_STORE_MSR : 0;
-	if (!host_state_load(v, m, &l2) && !aborts)
+	if (!host_state_load(m, &l2) && !aborts)
 		aborts = ABORT_PDPTES;
 	vmcs_write(GUEST_INTERRUPTIBILITY, blocking_after(n, m));
 	if (!aborts && msr_area_load(m->EXIT_MSR_LOAD_ADDR, m->EXIT_MSR_LOAD_COUNT))

@@ -7,14 +7,18 @@
 #define RANGE		0x2000u
 #define QUARTER		(RANGE / 8)
 
+void bitmap_merge(u8 to[PAGE_SIZE], const u8 a[PAGE_SIZE], const u8 b[PAGE_SIZE])
+{
+	for (u32 i = 0; i < PAGE_SIZE; i += sizeof(uptr))
+		*(uptr *)(to + i) = *(const uptr *)(a + i) | *(const uptr *)(b + i);
+}
+
 void msr_bitmap_merge(u8 to[PAGE_SIZE], const u8 *l1, const u8 ours[PAGE_SIZE])
 {
-	if (l1 == NULL) {
+	if (l1 == NULL)
 		memset(to, 0xff, PAGE_SIZE);
-		return;
-	}
-	for (u32 i = 0; i < PAGE_SIZE; i += sizeof(uptr))
-		*(uptr *)(to + i) = *(const uptr *)(l1 + i) | *(const uptr *)(ours + i);
+	else
+		bitmap_merge(to, l1, ours);
 }
 
 bool msr_bitmap_wants(const u8 *l1, u32 msr, enum msr_access access)

@@ -53,21 +53,22 @@ void nested_shadow_in(struct vcpu *v, struct nested_vmcs *c)
 	vmcs_use(v->vmcs01);
 }
 
-void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c)
+static void give(struct vcpu *v, struct nested_vmcs *c, u64 fields)
 {
 	if (!nested_shadowing)
 		return;
 	vmcs_use(c->shadow);
-	shadow_give(c, HOT_ALL);
+	shadow_give(c, fields);
 	vmcs_use(v->vmcs01);
+}
+
+void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c)
+{
+	give(v, c, HOT_ALL);
 }
 
 void nested_shadow_error(struct vcpu *v, struct nested_vmcs *c, u32 error)
 {
 	c->m->VM_INSTR_ERROR = error;
-	if (!nested_shadowing)
-		return;
-	vmcs_use(c->shadow);
-	shadow_give(c, HOT(VM_INSTR_ERROR));
-	vmcs_use(v->vmcs01);
+	give(v, c, HOT(VM_INSTR_ERROR));
 }

@@ -109,6 +109,13 @@ void nested_ready(struct vcpu *v);
 
 /* ---- leave.c ---- */
 
+/* The verdict for an exit of VMCS02's that L1 is to see, with what else VMCS02 says of it. */
+static inline enum verdict nested_reflect(struct vcpu *v, u32 reason, u64 qualification)
+{
+	v->nested->exit = (struct l2_exit){ .reason = reason, .qualification = qualification };
+	return REFLECT;
+}
+
 /* From L2 to L1 as nested->exit says; VMCS02 is current before, VMCS01 after. */
 void nested_leave(struct vcpu *v);
 

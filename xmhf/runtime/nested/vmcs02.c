@@ -129,12 +129,6 @@ static void write_pages(const struct vmcs12 *m)
 					     (m->POSTED_INTR_DESC & PAGE_MASK));
 }
 
-static void merge_io(u8 *to, const u8 *l1, const u8 *ours)
-{
-	for (u32 i = 0; i < PAGE_SIZE; i += sizeof(uptr))
-		*(uptr *)(to + i) = *(const uptr *)(l1 + i) | *(const uptr *)(ours + i);
-}
-
 static const u8 *readable(u64 page) { return (const u8 *)(uptr)nested_page_to_read(page); }
 
 /* L1 may change its bitmaps without telling anybody. */
@@ -145,8 +139,8 @@ static void merge_bitmaps(struct nested_vmcs *c)
 
 	msr_bitmap_merge(c->msr_bitmap, msr ? readable(m->MSR_BITMAP) : NULL, policy_msr_bitmap);
 	if (io) {
-		merge_io(c->io_bitmaps, readable(m->IO_BITMAP_A), policy_io_bitmap);
-		merge_io(c->io_bitmaps + PAGE_SIZE, readable(m->IO_BITMAP_B), policy_io_bitmap + PAGE_SIZE);
+		bitmap_merge(c->io_bitmaps, readable(m->IO_BITMAP_A), policy_io_bitmap);
+		bitmap_merge(c->io_bitmaps + PAGE_SIZE, readable(m->IO_BITMAP_B), policy_io_bitmap + PAGE_SIZE);
 	}
 }
 
@@ -327,7 +321,6 @@ static void build_controls(struct vcpu *v, struct nested_vmcs *c, u64 changed)
 	if (changed & HOT(PRIMARY_CTRLS))
 		c->primary_base = primary_for_l2(m);
 	v->primary_base = c->primary_base;
-	v->primary_ctrls = c->primary02;
 	primary_apply(v);
 	write_pages(m);
 	merge_bitmaps(c);

@@ -11,8 +11,7 @@
 /* What is wrong exits, as the function would if it weren't enabled. */
 static enum verdict exits(struct vcpu *v)
 {
-	v->nested->exit = (struct l2_exit){ .reason = EXIT_VMFUNC, .qualification = vmcs_read(EXIT_QUALIFICATION) };
-	return REFLECT;
+	return nested_reflect(v, EXIT_VMFUNC, vmcs_read(EXIT_QUALIFICATION));
 }
 
 enum verdict l2_vmfunc(struct vcpu *v)
