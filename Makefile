@@ -15,6 +15,7 @@ CC       := gcc
 endif
 OBJCOPY  ?= objcopy
 NM       ?= nm
+COUNT_OPS ?= 0
 DEBUG_SERIAL ?= 0x3f8
 DEBUG_VGA    ?= 1
 DEBUG_SYMBOLS ?= 1
@@ -48,7 +49,8 @@ WARN     := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -Ws
 CFLAGS_ALL := -std=gnu11 -ffreestanding -fno-builtin -mgeneral-regs-only -fno-strict-aliasing -fno-stack-protector \
 	    -fcf-protection=none -fno-asynchronous-unwind-tables -fvisibility=hidden -fno-common -ffunction-sections \
 	    -fdata-sections -ffile-prefix-map=$(SRC)/= $(if $(filter-out 0,$(DEBUG_SYMBOLS)),-g) $(OPT) $(WARN) \
-	    -I$(SRC)/xmhf -I$(SRC)/xmhf/include -DXMHF_VERSION='"$(VERSION)"' -DDEFAULT_VGA=$(DEBUG_VGA)
+	    -I$(SRC)/xmhf -I$(SRC)/xmhf/include -DXMHF_VERSION='"$(VERSION)"' -DDEFAULT_VGA=$(DEBUG_VGA) \
+	    $(if $(filter-out 0,$(COUNT_OPS)),-DCOUNT_OPS)
 FLAGS_32 := -m32 -march=i686 -mregparm=3
 FLAGS_64 := -m64 -mno-red-zone
 LOADER_CFLAGS := $(CFLAGS_ALL) $(FLAGS_32) -fno-pie -DSUBARCH_BITS=$(BITS) -DCONFIGURED_SL_BASE=$(if $(filter auto,$(SL_BASE)),SL_BASE_AUTO,$(SL_BASE)ull) \

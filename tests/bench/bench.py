@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 # What `make bench` prints: BENCH <where> <name> <value>, exact counts from Bochs. <where> is bare, l1 (on the
-# amd64 hypervisor) or l1_i386. --readme also writes the lines into README.md.
+# amd64 hypervisor) or l1_i386. For operations of nested VMX the values are instructions, hardware exits, VMREADs and
+# VMWRITEs, VMPTRLDs, VMCLEARs, INVEPTs and INVVPIDs, MSR accesses, and the sum of all that by WEIGHTS: all but the
+# first are counted by a hypervisor built for it. --readme also writes the lines into README.md.
 
 import argparse
 import pathlib
@@ -19,6 +21,8 @@ UNAVOIDABLE = ("CPUID", "XSETBV", "INIT", "SIPI", "control registers")
 NO_REASONS = ("ticks", "ticks in root mode", "exits", "VMCALL", "bytes taken", "bytes of them free",
               "touches by the guest")
 HYPERVISORS = (("l1", "amd64"), ("l1_i386", "i386"))
+COUNTING = ("COUNT_OPS=1",)
+WEIGHTS = (1, 1000, 40, 150, 300, 500, 100)
 lines = []
 
 
@@ -34,6 +38,25 @@ def operations(lab, where, over, cpus, names):
     harness.assert_said(result, "DONE")
     for name, value in re.findall(rf"^FACT ({names}) (\d+)", harness.plain(result.serial), re.M):
         say(where, name, int(value))
+
+
+def nested_costs(lab, over, bits):
+    """For each operation of the guest bench_nested its ticks and counts, each an average."""
+    disk = harness.guest_disk("bench_nested" + ("64" if bits == 64 else ""))
+    result = lab.run([*over, disk], ["^DONE", "panic: "], cpus=1, ips=10_000_000, memory_mib=256)
+    harness.assert_said(result, "PASS exits", "DONE")
+    rows = re.findall(r"^FACT bench (\w+) (\d+) ([\d ]+)", harness.plain(result.serial), re.M)
+    return {name: [int(total) / int(n) for total in totals.split()] for name, n, totals in rows}
+
+
+def nested(lab, where, over, counting, bits):
+    """@over has the shipped hypervisor, whose instructions are told; @counting the one that counts all else."""
+    costs = nested_costs(lab, over, bits)
+    counts = nested_costs(lab, counting, bits) if counting else costs
+    for name, (ticks, *_) in costs.items():
+        values = [ticks, *counts[name][1:]]
+        weighted = sum(weight * value for weight, value in zip(WEIGHTS, values))
+        say(where, name, " ".join(f"{round(value, 2):g}" for value in [round(ticks), *values[1:], round(weighted)]))
 
 
 def sizes(where, subarch):
@@ -81,12 +104,18 @@ def write_readme():
 def main():
     parse = argparse.ArgumentParser(description="exact costs, as lines BENCH <where> <name> <value>")
     parse.add_argument("--operations", action="store_true", help="leave Debian's boots out")
+    parse.add_argument("--nested", action="store_true", help="operations of nested VMX on amd64 alone")
     parse.add_argument("--readme", action="store_true", help="write the lines into README.md")
     chosen = parse.parse_args()
     lab = harness.Lab("bench")
+    if chosen.nested:
+        nested(lab, "l1", [harness.grub_disk("amd64")], [harness.grub_disk("amd64", make=COUNTING)], 64)
+        return
     operations(lab, "bare", [], 1, r"l1_\w+")
+    nested(lab, "bare", [], None, 64)
     for where, subarch in HYPERVISORS:
         over = [harness.grub_disk(subarch)]
+        nested(lab, where, over, [harness.grub_disk(subarch, make=COUNTING)], 64 if subarch == "amd64" else 32)
         operations(lab, where, over, 1, r"l1_\w+|memory_\w+")
         operations(lab, where, over, 2, r"init_window")
         sizes(where, subarch)

@@ -31,6 +31,9 @@
  */
 #define XMHF_CALL_LOG		0x4c415102u
 
+/* The same for u64s by enum xmhf_cost: what all exits so far took, in a build with COUNT_OPS=1; zeros in others. */
+#define XMHF_CALL_COST		0x4c415103u
+
 #define XMHF_CALL_CORE_FIRST	0x4c415100u
 #define XMHF_CALL_CORE_LAST	0x4c4151ffu
 
@@ -42,6 +45,9 @@ enum xmhf_call_status { XMHF_CALL_OK, XMHF_CALL_UNKNOWN, XMHF_CALL_NO_SUCH_CPU, 
 #define XMHF_CPUID_ECX		0x52505648u
 
 enum xmhf_exit_kind { XMHF_EXITS_L1 };
+
+/* Exits, and instructions that we executed: VMREADs with VMWRITEs, INVEPTs with INVVPIDs, RDMSRs with WRMSRs. */
+enum xmhf_cost { XMHF_COST_EXIT, XMHF_COST_FIELD, XMHF_COST_VMPTRLD, XMHF_COST_VMCLEAR, XMHF_COST_INVALIDATE, XMHF_COST_MSR, XMHF_COSTS };
 
 #define XMHF_STAT_REASONS	80	/* exit reasons by the SDM's numbers (volume 3, appendix C) */
 #define XMHF_STAT_VERSION	1

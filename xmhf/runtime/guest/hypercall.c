@@ -5,6 +5,7 @@
 #include "guest/memory.h"
 #include "hypapp/hypapp.h"
 #include "lib/string.h"
+#include "machine/cost.h"
 #include "machine/cpu_insn.h"
 #include "machine/log.h"
 #include "machine/machine.h"
@@ -13,6 +14,8 @@
 #include "nested/nested.h"
 #include "nested/state.h"
 #include "start/cpus.h"
+
+u64 costs[XMHF_COSTS];
 
 #define LOG_CHUNK	256u		/* bytes of text on our stack */
 
@@ -78,6 +81,14 @@ static void call_cpu(struct core_call *c)
 	put_structure(c, &stat, sizeof(stat));
 }
 
+static void call_cost(struct core_call *c)
+{
+	u64 now[XMHF_COSTS];
+
+	memcpy(now, costs, sizeof(now));
+	put_structure(c, now, sizeof(now));
+}
+
 /* In chunks, so registers are written when all of the text has reached the guest. */
 static void call_log(struct core_call *c)
 {
@@ -112,6 +123,7 @@ static void (*const calls[])(struct core_call *c) = {
 	[XMHF_CALL_INFO - XMHF_CALL_CORE_FIRST] = call_info,
 	[XMHF_CALL_CPU - XMHF_CALL_CORE_FIRST] = call_cpu,
 	[XMHF_CALL_LOG - XMHF_CALL_CORE_FIRST] = call_log,
+	[XMHF_CALL_COST - XMHF_CALL_CORE_FIRST] = call_cost,
 };
 
 /* Everything of a core call but the question whether there is one. */

@@ -7,6 +7,7 @@
 #define MACHINE_CPU_INSN_H
 
 #include "lib/types.h"
+#include "machine/cost.h"
 
 #define CR0_PE		BIT(0)
 #define CR0_MP		BIT(1)
@@ -120,12 +121,14 @@ static inline u64 rdmsr(u32 msr)
 {
 	u32 lo, hi;
 
+	cost(XMHF_COST_MSR);
 	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
 	return (u64)hi << 32 | lo;
 }
 
 static inline void wrmsr(u32 msr, u64 value)
 {
+	cost(XMHF_COST_MSR);
 	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 

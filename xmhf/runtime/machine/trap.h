@@ -10,6 +10,7 @@
 
 #ifndef __ASSEMBLY__
 
+#include "machine/cost.h"
 #include "vmx/vcpu.h"
 
 /* As the stubs push it. On i386 RSP and SS aren't there: no privilege change. */
@@ -50,6 +51,7 @@ static inline MUST_CHECK bool rdmsr_safe(u32 msr, u64 *value)
 	u32 lo, hi;
 	u8 bad;
 
+	cost(XMHF_COST_MSR);
 	TRY("rdmsr", bad, "=a"(lo) COMMA "=d"(hi), "c"(msr), "a"(0), "d"(0));
 	*value = (u64)hi << 32 | lo;
 	return !bad;
@@ -60,6 +62,7 @@ static inline MUST_CHECK bool wrmsr_safe(u32 msr, u64 value)
 	u32 lo = (u32)value;
 	u8 bad;
 
+	cost(XMHF_COST_MSR);
 	TRY("wrmsr", bad, "+a"(lo), "c"(msr), "d"((u32)(value >> 32)));
 	return !bad;
 }

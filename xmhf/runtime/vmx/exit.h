@@ -21,6 +21,7 @@ static inline void exit_record(struct vcpu *v, u32 reason, u64 rip)
 {
 	struct exit_record *record;
 
+	cost(XMHF_COST_EXIT);
 	v->ring_at = (v->ring_at + sizeof(*record)) % sizeof(v->ring);
 	record = (struct exit_record *)((u8 *)v->ring + v->ring_at);
 	record->reason = reason;

@@ -7,6 +7,7 @@
 #define VMX_VMCS_H
 
 #include "lib/types.h"
+#include "machine/cost.h"
 
 enum vmcs_field {
 #define FIELD(name, encoding, ...) name = encoding,
@@ -25,12 +26,14 @@ static inline uptr vmread_raw(u32 encoding)
 {
 	uptr value;
 
+	cost(XMHF_COST_FIELD);
 	__asm__ volatile("vmread %1, %0" : "=r"(value) : "r"((uptr)encoding) : "cc");
 	return value;
 }
 
 static inline void vmwrite_raw(u32 encoding, uptr value)
 {
+	cost(XMHF_COST_FIELD);
 	__asm__ volatile("vmwrite %0, %1" : : "r"(value), "r"((uptr)encoding) : "cc", "memory");
 }
 
@@ -59,6 +62,7 @@ static inline bool vmcs_try_read(u32 encoding, u64 *value)
 	uptr v = 0;
 	bool ok;
 
+	cost(XMHF_COST_FIELD);
 	__asm__ volatile("vmread %2, %1" : "=@cca"(ok), "+r"(v) : "r"((uptr)encoding));
 	*value = v;
 	return ok;
@@ -77,6 +81,7 @@ static inline bool vmcs_clear(u64 region)
 {
 	bool ok;
 
+	cost(XMHF_COST_VMCLEAR);
 	__asm__ volatile("vmclear %1" : "=@cca"(ok) : "m"(region) : "memory");
 	return ok;
 }
@@ -85,6 +90,7 @@ static inline bool vmcs_load(u64 region)
 {
 	bool ok;
 
+	cost(XMHF_COST_VMPTRLD);
 	__asm__ volatile("vmptrld %1" : "=@cca"(ok) : "m"(region) : "memory");
 	return ok;
 }
@@ -99,6 +105,7 @@ static inline bool vmx_invept(enum invept_kind kind, u64 eptp)
 	struct { u64 eptp, zero; } descriptor = { eptp, 0 };
 	bool ok;
 
+	cost(XMHF_COST_INVALIDATE);
 	__asm__ volatile("invept %1, %2" : "=@cca"(ok) : "m"(descriptor), "r"((uptr)kind) : "memory");
 	return ok;
 }
@@ -110,6 +117,7 @@ static inline bool vmx_invvpid(enum invvpid_kind kind, u16 vpid, u64 linear)
 	struct { u64 vpid, linear; } descriptor = { vpid, linear };
 	bool ok;
 
+	cost(XMHF_COST_INVALIDATE);
 	__asm__ volatile("invvpid %1, %2" : "=@cca"(ok) : "m"(descriptor), "r"((uptr)kind) : "memory");
 	return ok;
 }
