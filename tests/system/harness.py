@@ -18,7 +18,7 @@ import qemu
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = cache.REPO / "build"
-REACHED = {"busybox": "GUEST: init reached", "systemd": "GUEST: logged in"}
+REACHED = {"busybox": "GUEST: init reached", "kvm": "GUEST: init reached", "systemd": "GUEST: logged in"}
 BOUND = 400     # seconds: a stock Debian boots bare in about 60 when nothing else runs
 
 
