@@ -48,6 +48,15 @@ PROGRAMS = (
     Program("vmx_checks_segments"),
     Program("vmx_msr_areas"),
     Program("vmx_seeds"),
+    Program("vmx_exit_insns", models=(SKYLAKE,)),
+    Program("vmx_exit_forms", models=(SKYLAKE,)),
+    Program("vmx_exit_cr"),
+    Program("vmx_exit_io"),
+    Program("vmx_exit_msr"),
+    Program("vmx_exit_exceptions"),
+    Program("vmx_exit_vectoring"),
+    Program("vmx_exit_task"),
+    Program("vmx_time"),
 )
 
 # An L1 in 32-bit mode and one in 64-bit mode.

@@ -3,15 +3,32 @@
 #include "ept.h"
 
 #define ENTRIES		512
+#define POOL_PAGES	64u
 #define IDENTITY_END	(4ull << 30)
 
-u64 ept_new(void) { return physical(page_take()) | EPTP_DEFAULT; }
+static u8 *pool;
+static u32 pool_used;
+
+static void *table_take(void)
+{
+	return pool && pool_used < POOL_PAGES ? memset(pool + 4096 * pool_used++, 0, 4096) : page_take();
+}
+
+void ept_recycle(void)
+{
+	if (!pool)
+		pool = pages_take(POOL_PAGES);
+	pool_used = 0;
+	(void)vmx_invept(2, 0);
+}
+
+u64 ept_new(void) { return physical(table_take()) | EPTP_DEFAULT; }
 
 static u64 *table_of(u64 entry) { return (u64 *)(uptr)(entry & EPT_ADDRESS); }
 
 static void split(u64 *entry, enum ept_level level)
 {
-	u64 *table = page_take(), old = *entry, page = ept_page(level - 1);
+	u64 *table = table_take(), old = *entry, page = ept_page(level - 1);
 
 	if (old & EPT_LARGE)
 		for (u32 i = 0; i < ENTRIES; i++)
@@ -41,6 +58,10 @@ void ept_map(u64 eptp, u64 gpa, u64 hpa, enum ept_level level, u64 bits)
 
 void ept_identity(u64 eptp)
 {
-	for (u64 at = 0; at < IDENTITY_END; at += ept_page(EPT_2M))
-		ept_map(eptp, at, at, EPT_2M, EPT_RWX | EPT_WB);
+	for (u64 start = 0; start < IDENTITY_END; start += ept_page(EPT_1G)) {
+		volatile u64 *directory = ept_entry(eptp, start, EPT_2M);
+
+		for (u32 i = 0; i < ENTRIES; i++)
+			directory[i] = (start + i * ept_page(EPT_2M)) | EPT_RWX | EPT_WB | EPT_LARGE;
+	}
 }

@@ -6,6 +6,7 @@
 #define DR7_RESET	0x400
 #define QUALIFIED_LINEAR BIT(7)		/* of an EPT violation: the linear address is valid */
 #define IO_STRING	BIT(4)		/* of an I/O exit */
+#define CR_IS_LMSW(q)	(((q) & 0x70) == 0x70)	/* with a memory operand */
 
 /* What beside the qualification an exit with this reason has (28.2). */
 enum { LENGTH = 1, INFO = 2, EVENT_INFO = 4, PHYSICAL = 8, EPT_LINEAR = 16, STRING = 32 };
@@ -66,7 +67,8 @@ static void say_defined(u32 reason, u64 qualification)
 		say_event("idt", vectoring, IDT_VECTORING_ERROR_CODE);
 	if (has & PHYSICAL)
 		say(" phys %llx", vmcs_get(GUEST_PHYSICAL_ADDR));
-	if ((has & EPT_LINEAR && qualification & QUALIFIED_LINEAR) || (has & STRING && qualification & IO_STRING))
+	if ((has & EPT_LINEAR && qualification & QUALIFIED_LINEAR) || (has & STRING && qualification & IO_STRING) ||
+	    (reason == EXIT_CR && CR_IS_LMSW(qualification)))
 		say(" lin %llx", vmcs_get(GUEST_LINEAR_ADDR));
 }
 
@@ -84,6 +86,8 @@ void say_exit(void)
 	u64 qualification = vmcs_get(EXIT_QUALIFICATION);
 	const char *damage = host_damage();
 
+	if (reason == EXIT_EPT_VIOLATION)
+		qualification &= ~QUALIFICATION_ADVANCED;
 	say("exit %u%s q %llx", reason & ~ENTRY_FAILED, reason & ENTRY_FAILED ? " (entry failed)" : "", qualification);
 	if (!(reason & ENTRY_FAILED)) {
 		say_defined(reason, qualification);

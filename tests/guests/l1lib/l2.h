@@ -68,6 +68,9 @@ struct vmx_result l2_run(struct l2 *l);
 /* The same with the instruction chosen by the caller. */
 struct vmx_result l2_enter(struct l2 *l, bool resume);
 
+/* Bits of an EPT violation that belong to "advanced information", which the hypervisor doesn't offer. Never said. */
+#define QUALIFICATION_ADVANCED	0xe00ull
+
 static inline u32 exit_reason(void) { return (u32)vmcs_get(EXIT_REASON); }
 
 /*

@@ -40,7 +40,10 @@ void *memcpy(void *to, const void *from, size_t length)
 void *memset(void *to, int value, size_t length)
 {
 	void *start = to;
+	size_t words = length / 4;		/* each is an instruction to the emulator */
 
+	length %= 4;
+	__asm__ volatile("rep stosl" : "+D"(to), "+c"(words) : "a"((value & 0xff) * 0x01010101u) : "memory");
 	__asm__ volatile("rep stosb" : "+D"(to), "+c"(length) : "a"(value) : "memory");
 	return start;
 }
