@@ -6,6 +6,8 @@
 
 SRC      := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 BUILD    ?= build
+# One spelling of it, relative where it can be: dependency files name their targets so.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 SUBARCH  ?= amd64
 APPROOT  ?= hypapps/helloworld
 SL_BASE  ?= auto

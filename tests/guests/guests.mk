@@ -2,12 +2,14 @@
 #
 # Tiny bare-metal guests: tests/guests/NAME.c (and NAME.S, when there is one) with the library of lib/ make
 # the bootable image $(BUILD)/guests/NAME.img. tests/guests/l1/NAME.c are L1 hypervisors, with l1lib/ beside lib/, and
-# make two images, NAME.img in 32-bit mode and NAME64.img in 64-bit mode. The top Makefile includes this; it also works alone:
+# make two images, NAME.img in 32-bit mode and NAME64.img in 64-bit mode; hyp_NAME.c run on the testapp. The top Makefile includes this; it also works alone:
 #	make -f tests/guests/guests.mk
 # tests/system/test_guests.py says where each guest runs, on how many CPUs.
 
 SRC          ?= .
 BUILD        ?= build
+# One spelling of it, relative where it can be: dependency files name their targets so.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 GUEST_SRC    := $(SRC)/tests/guests
 GUEST_OUT    := $(BUILD)/guests
 GUEST_CC     ?= gcc

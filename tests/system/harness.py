@@ -65,7 +65,7 @@ def light_hypervisor(subarch):
 
 def guest_file(out):
     with cache.lock("make"):
-        done = subprocess.run(["make", "-s", "-f", "tests/guests/guests.mk", f"BUILD={BUILD}", str(out)],
+        done = subprocess.run(["make", "-s", "-f", "tests/guests/guests.mk", f"BUILD={BUILD}", str(out.relative_to(cache.REPO))],
                               cwd=cache.REPO, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout[-3000:]
     return out

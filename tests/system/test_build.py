@@ -166,6 +166,17 @@ def test_a_changed_header_remakes_what_includes_it(source, built):
     assert "runtime.elf" in again
 
 
+def test_a_changed_header_remakes_a_guest_however_the_folder_is_spelt(source):
+    image = "build/guests/boot.img"
+    guests = ("-s", "-f", "tests/guests/guests.mk", image)
+    make(source, *guests)
+    for build in ("build", source / "build"):
+        os.utime(source / "tests/guests/lib/guest.h")
+        time = (source / image).stat().st_mtime_ns
+        make(source, *guests, f"BUILD={build}")
+        assert (source / image).stat().st_mtime_ns != time
+
+
 def test_a_changed_runtime_reaches_both_hashes(source, built):
     subarch, folder = built
     old = bytes_of(folder, subarch)
