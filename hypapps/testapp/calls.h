@@ -41,6 +41,16 @@ enum testapp_call {
 	CALL_INJECT_INTERRUPT,		/* EBX: vector */
 	CALL_ASK_WINDOW,
 	CALL_WINDOWS_SEEN,		/* EAX */
+
+	/* nested.c */
+	CALL_NESTED_COUNTS,		/* since the last call: EAX: entries, EBX: exits, ECX: their reasons, two digits each; EDX: does L2 call? */
+	CALL_NESTED_LAST,		/* EAX: reason, EBX: failed?, ECX: qualification, EDX: event, ESI: RIP of the last exit told */
+	CALL_NESTED_ENTRY,		/* EBX: enum xmhf_result of the next entry */
+	CALL_NESTED_EXIT,		/* EBX: reason for which exits are answered ECX, enum xmhf_result, after RIP grew by EDX; INJECT: #UD */
+	CALL_REGISTER,			/* EBX: enum xmhf_register; EAX */
+	CALL_READ_L2,			/* EBX: L2-physical address; EAX: done?, ECX: value */
+	CALL_WRITE_L2,			/* EBX: L2-physical address, ECX: value; EAX: done? */
+	CALL_TRANSLATE_L2,		/* EBX: L2-physical address; EAX: done?, ECX: L1-physical */
 	CALL_END
 };
 

@@ -55,6 +55,6 @@ void events_window(struct vcpu *v)
 	count(&windows);
 }
 
-const call event_calls[CALL_END - CALL_INJECT] = {
+const call event_calls[CALL_NESTED_COUNTS - CALL_INJECT] = {
 	inject, take_interrupts, interrupts_seen, inject_interrupt, ask_window, windows_seen,
 };

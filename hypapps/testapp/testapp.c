@@ -180,8 +180,10 @@ static enum xmhf_result testapp_hypercall(struct vcpu *v, u32 number)
 		return own_calls[number - CALL_ABOUT](v);
 	if (number < CALL_INJECT)
 		return memory_calls[number - CALL_PROTECT](v);
-	if (number < CALL_END)
+	if (number < CALL_NESTED_COUNTS)
 		return event_calls[number - CALL_INJECT](v);
+	if (number < CALL_END)
+		return nested_calls[number - CALL_NESTED_COUNTS](v);
 	return XMHF_CHAIN;
 }
 
@@ -249,5 +251,7 @@ const struct xmhf_hypapp xmhf_hypapp = {
 	.ept_violation = memory_violation,
 	.interrupt = events_interrupt,
 	.interrupt_window = events_window,
+	.nested_entry = nested_entry,
+	.nested_exit = nested_exit,
 	.shutdown = testapp_shutdown,
 };

@@ -9,13 +9,14 @@ import pytest
 import harness
 import test_guests
 
+TICKS = 4_000_000_000
 TESTAPP = ("APPROOT=hypapps/testapp",)
 SUBARCHS = pytest.mark.parametrize("subarch", ["amd64", "i386"])
 
 
 def run(lab, guest, over, cpus=1):
     disks = [over, harness.guest_disk(guest)]
-    result = lab.run(disks, ["^DONE"], cpus=cpus, memory_mib=256, ips=10_000_000)
+    result = lab.run(disks, ["^DONE", "panic: "], cpus=cpus, memory_mib=256, ips=10_000_000, max_ticks=TICKS)
     harness.assert_said(result, "DONE")
     return harness.plain(result.serial)
 
@@ -38,6 +39,16 @@ def test_events_and_resets(lab, tmp_path, subarch, cpus):
     said = run(lab, "testapp_events", disk_with_testapp(subarch, tmp_path), cpus)
     assert len(test_guests.promises(said)) == 12 + cpus
     assert "testapp: shutdown" in said
+
+
+L1S = pytest.mark.parametrize(("subarch", "bits"), [("amd64", ""), ("amd64", "64"), ("i386", "")], ids=["amd64-32", "amd64-64", "i386-32"])
+
+
+@L1S
+@pytest.mark.parametrize("guest, promised", [("hyp_exits", 9), ("hyp_memory", 9), ("hyp_events", 5)])
+def test_a_guest_hypervisor_and_its_guest(lab, tmp_path, subarch, bits, guest, promised):
+    said = run(lab, guest + bits, disk_with_testapp(subarch, tmp_path))
+    assert len(test_guests.promises(said)) == promised
 
 
 @SUBARCHS
@@ -67,7 +78,7 @@ def test_sleep_is_refused_and_power_off_passes(lab, subarch):
 def test_debian_shows_the_statistics(lab, subarch, flavour):
     over = [harness.grub_disk(subarch, cmdline="stat_user=1")]
     result = lab.debian(flavour, "stat", over=over)
-    harness.assert_said(result, "bytes taken", "ticks in root mode", "xmhf: XMHF")
+    harness.assert_said(result, "bytes taken", "ticks in root mode", "exits of L2, reflected", "xmhf: XMHF")
 
 
 @SUBARCHS

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * xmhf-stat: what the hypervisor below this Linux tells of itself.
- *	xmhf-stat		version, memory, exits by reason and ticks in root mode of each CPU
+ *	xmhf-stat		version, memory, exits by reason and ticks in root mode of each CPU, and exits of guests
+ *				that this Linux runs itself, kept by the hypervisor or reflected to this Linux
  *	xmhf-stat log		its log
  * The hypervisor answers user programs only with the option stat_user=1. Static and without a C library, so that it
  * can be built for 32 and 64 bits alike and runs in any initramfs.
@@ -174,26 +175,41 @@ static void call(struct xmhf_call *c)
 		fail("the hypervisor refuses a call: is it older than this program?");
 }
 
-static void show_cpu(uint32_t index)
+static struct xmhf_stat_cpu *ask_cpu(uint32_t index, enum xmhf_exit_kind kind)
 {
 	static struct xmhf_stat_cpu cpu;
-	struct xmhf_call c = { XMHF_CALL_CPU, index, 0, XMHF_EXITS_L1, sizeof(cpu), (uintptr_t)&cpu };
-	uint64_t exits = 0;
+	struct xmhf_call c = { XMHF_CALL_CPU, index, 0, kind, sizeof(cpu), (uintptr_t)&cpu };
 
 	call(&c);
+	return &cpu;
+}
+
+static void show_exits(const struct xmhf_stat_cpu *cpu, const char *all)
+{
+	uint64_t exits = 0;
+
+	for (uint32_t i = 0; i < XMHF_STAT_REASONS; i++) {
+		exits += cpu->exits[i];
+		if (cpu->exits[i])
+			line(reasons[i] ? reasons[i] : "?", cpu->exits[i]);
+	}
+	line(all, exits);
+}
+
+static void show_cpu(uint32_t index)
+{
+	const struct xmhf_stat_cpu *cpu = ask_cpu(index, XMHF_EXITS_L1);
+
 	say("CPU ");
 	say_number(index, 10, 1);
 	say(" (APIC id ");
-	say_number(cpu.apic_id, 10, 1);
+	say_number(cpu->apic_id, 10, 1);
 	say(")\n");
-	line("ticks", cpu.ticks);
-	line("ticks in root mode", cpu.root_ticks);
-	for (uint32_t i = 0; i < XMHF_STAT_REASONS; i++) {
-		exits += cpu.exits[i];
-		if (cpu.exits[i])
-			line(reasons[i] ? reasons[i] : "?", cpu.exits[i]);
-	}
-	line("exits", exits);
+	line("ticks", cpu->ticks);
+	line("ticks in root mode", cpu->root_ticks);
+	show_exits(cpu, "exits");
+	show_exits(ask_cpu(index, XMHF_EXITS_L2_KEPT), "exits of L2, kept");
+	show_exits(ask_cpu(index, XMHF_EXITS_L2_REFLECTED), "exits of L2, reflected");
 }
 
 static void show(void)

@@ -53,6 +53,15 @@ void xmhf_resume(void);
 u32 xmhf_cpu_count(void);			/* that the guest has */
 u32 xmhf_cpu_index(const struct vcpu *v);	/* 0 is the boot processor */
 
+/* ---- the guest of a guest hypervisor ------------------------------------------------------------------------- */
+
+/*
+ * Is it L2 that this callback is about? Then registers, linear addresses, CPL, events and interrupt windows of the calls
+ * below are L2's; gpa1_t is what L1 calls physical in any case. L2's accesses that L1 lets through come to the callbacks
+ * as L1's do: what both intercept, L1 sees.
+ */
+bool xmhf_in_l2(const struct vcpu *v);
+
 /* ---- the guest's registers ------------------------------------------------------------------------------------ */
 
 /* The first sixteen are numbered as in instructions; a 32-bit hypervisor has eight of them. CRs are as the guest sees them. */
@@ -77,11 +86,22 @@ u32 xmhf_code_bits(struct vcpu *v);		/* 16, 32 or 64: the default operand size w
 MUST_CHECK bool xmhf_read_physical(gpa1_t at, void *to, size_t length);
 MUST_CHECK bool xmhf_write_physical(gpa1_t at, const void *from, size_t length);
 
+/*
+ * What L2 calls physical, by EPT12 of this moment and as an access of L2's: EPT12 must allow it, and its A and D flags and
+ * L1's page-modification log tell of it; the rights of xmhf_protect don't matter. False, and nothing done, where EPT12
+ * doesn't allow it, where L1 has no memory, and while L1 runs.
+ */
+MUST_CHECK bool xmhf_read_physical_l2(struct vcpu *v, gpa2_t at, void *to, size_t length);
+MUST_CHECK bool xmhf_write_physical_l2(struct vcpu *v, gpa2_t at, const void *from, size_t length);
+
+/* Where EPT12 leads, whatever its rights; its flags don't change. The same place where L1 uses no EPT. */
+MUST_CHECK bool xmhf_translate_l2(struct vcpu *v, gpa2_t at, gpa1_t *to);
+
 enum xmhf_access {
 	XMHF_DONE,
 	XMHF_PAGE_FAULT,			/* struct xmhf_page_fault says which */
 	XMHF_NOT_CANONICAL,
-	XMHF_FORBIDDEN,				/* by the rights of xmhf_protect, or no memory */
+	XMHF_FORBIDDEN,				/* by the rights of xmhf_protect, no memory, or EPT12 */
 };
 
 struct xmhf_page_fault {
@@ -99,8 +119,8 @@ MUST_CHECK enum xmhf_access xmhf_write_linear(struct vcpu *v, gla_t at, const vo
 					      struct xmhf_page_fault *fault);
 
 /*
- * Where a linear address leads by the guest's paging: for an access of its supervisor, whose flags A and D
- * don't change. @writable and @user are the rights of the tables.
+ * Where a linear address leads by the guest's paging, and EPT12 for L2: for an access of its supervisor, whose flags A and
+ * D don't change. The rights are those of all tables, EPT12 with them.
  */
 struct xmhf_translation {
 	gpa1_t at;

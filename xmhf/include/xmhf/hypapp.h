@@ -38,6 +38,14 @@ struct xmhf_violation {
 	bool read, write, fetch;
 };
 
+/* What L1 will read of an exit. */
+struct xmhf_nested_exit {
+	u32 reason;		/* SDM volume 3, appendix C, without the bits above the number */
+	bool failed;		/* the CPU refused L2's state, or an event came, as L2 was entered: bit 31 of what L1 reads */
+	u64 qualification;
+	u32 event;		/* interruption information, valid if bit 31 is set */
+};
+
 struct xmhf_hypapp {
 	const char *name;	/* stands in the log before each of its lines */
 
@@ -83,10 +91,22 @@ struct xmhf_hypapp {
 	void (*interrupt_window)(struct vcpu *v);
 
 	/*
-	 * A guest hypervisor's VM entry, its checks passed, and the exit that ends it (SKIP: L2 goes on). Not called yet.
+	 * A guest hypervisor (L1) enters its guest (L2): its VM entry passed our checks, its MSRs are loaded. Registers and
+	 * memory are L2's already, and may be changed. SKIP: L2 doesn't run, L1 sees the entry fail for L2's state (exit
+	 * reason 33). Each entry that isn't skipped ends in one nested_exit that L1 sees.
 	 */
 	enum xmhf_result (*nested_entry)(struct vcpu *v);
-	enum xmhf_result (*nested_exit)(struct vcpu *v, u32 reason);
+
+	/*
+	 * An exit that L1 is to see; registers and memory are L2's still. Exits that end with us aren't told. CHAIN: L1 sees
+	 * it. SKIP: L2 goes on instead, and INJECT: with an exception, which L1 sees if it asked for exits by that. Both count for
+	 *	an instruction of L2 that exits	SKIP: it is done, RIP goes past it, or stands if it was changed
+	 *	an exception, an EPT violation	SKIP: L2 goes on at its RIP, so it tries again unless RIP or what is there was changed
+	 * if the CPU made that exit. Everything else is L1's whatever is returned: failed entries (@exit->failed), task switches, APIC
+	 * accesses, exits that come of themselves (interrupts, NMIs, INIT, SIPI, windows, timer, monitor trap flag, log full,
+	 * virtual APIC, triple fault), and exceptions that are made here, as by INJECT.
+	 */
+	enum xmhf_result (*nested_exit)(struct vcpu *v, const struct xmhf_nested_exit *exit);
 
 	/* The guest powers the machine off by ACPI, triple-faults, or resets its boot processor by INIT. The last call. */
 	void (*shutdown)(void);

@@ -44,7 +44,8 @@ enum xmhf_call_status { XMHF_CALL_OK, XMHF_CALL_UNKNOWN, XMHF_CALL_NO_SUCH_CPU, 
 #define XMHF_CPUID_EBX		0x46484d58u
 #define XMHF_CPUID_ECX		0x52505648u
 
-enum xmhf_exit_kind { XMHF_EXITS_L1 };
+/* Exits of the guest, and of guests that it runs itself: those that end with us, and those that it gets to see. */
+enum xmhf_exit_kind { XMHF_EXITS_L1, XMHF_EXITS_L2_KEPT, XMHF_EXITS_L2_REFLECTED, XMHF_EXIT_KINDS };
 
 /* Exits, and instructions that we executed: VMREADs with VMWRITEs, INVEPTs with INVVPIDs, RDMSRs with WRMSRs. */
 enum xmhf_cost { XMHF_COST_EXIT, XMHF_COST_FIELD, XMHF_COST_VMPTRLD, XMHF_COST_VMCLEAR, XMHF_COST_INVALIDATE, XMHF_COST_MSR, XMHF_COSTS };

@@ -65,19 +65,26 @@ static void call_info(struct core_call *c)
 	put_structure(c, &info, sizeof(info));
 }
 
+static const u64 *exits_of(const struct vcpu *cpu, enum xmhf_exit_kind kind)
+{
+	const u64 *of[] = { cpu->exits, cpu->nested->exits_kept, cpu->nested->exits_reflected };
+
+	return of[kind];
+}
+
 static void call_cpu(struct core_call *c)
 {
-	u32 index = (u32)c->v->regs.rbx;
+	u32 index = (u32)c->v->regs.rbx, kind = (u32)c->v->regs.rdx;
 	struct xmhf_stat_cpu stat;
 	const struct vcpu *cpu;
 
-	if (index >= cpus_served() || (u32)c->v->regs.rdx != XMHF_EXITS_L1) {
+	if (index >= cpus_served() || kind >= XMHF_EXIT_KINDS) {
 		c->v->regs.rax = index >= cpus_served() ? XMHF_CALL_NO_SUCH_CPU : XMHF_CALL_NO_SUCH_KIND;
 		return;
 	}
 	cpu = cpus_get(index);
 	stat = (struct xmhf_stat_cpu){ cpu->index, cpu->apic_id, rdtsc(), cpu->root_ticks, cpu->init_ticks, { 0 } };
-	memcpy(stat.exits, cpu->exits, sizeof(stat.exits));
+	memcpy(stat.exits, exits_of(cpu, (enum xmhf_exit_kind)kind), sizeof(stat.exits));
 	put_structure(c, &stat, sizeof(stat));
 }
 

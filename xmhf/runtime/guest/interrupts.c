@@ -8,6 +8,7 @@
 #include "machine/cpu_insn.h"
 #include "machine/lapic.h"
 #include "nested/events.h"
+#include "nested/nested.h"
 #include "vmx/primary.h"
 #include "vmx/setup.h"
 
@@ -16,8 +17,10 @@
 void interrupts_take(struct vcpu *v, bool wanted)
 {
 	v->pin_ctrls = wanted ? v->pin_ctrls | PIN_EXTINT : v->pin_ctrls & ~PIN_EXTINT;
+	vmcs_use(v->vmcs01);
 	vmcs_write(PIN_CTRLS, v->pin_ctrls);
 	vmcs_write(EXIT_CTRLS, wanted ? vmx_caps.exit | EXIT_ACK_INTR : vmx_caps.exit);
+	nested_follow_interrupts(v);
 }
 
 void interrupts_queue(struct vcpu *v, u8 vector)
@@ -69,13 +72,24 @@ static void inject_next(struct vcpu *v)
 	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
 }
 
+/* What still waits is L1's to take now, or is offered anew when L2 ends. */
+static void after_l1_took(struct vcpu *v)
+{
+	if (v->in_l2)
+		watch_window(v, true);
+	else if (highest(v) >= 0)
+		work_set(v, WORK_INTERRUPT);
+}
+
 void interrupts_offer(struct vcpu *v)
 {
 	u32 activity = vmcs_read32(GUEST_ACTIVITY_STATE);
 
 	work_clear(v, WORK_INTERRUPT);
-	if (v->in_l2 && highest(v) >= 0 && nested_takes_interrupt(v, highest(v)))
+	if (v->in_l2 && highest(v) >= 0 && nested_takes_interrupt(v, highest(v))) {
+		after_l1_took(v);
 		return;
+	}
 	if (activity != ACTIVITY_ACTIVE && activity != ACTIVITY_HLT)
 		return;
 	if (guest_is_open()) {

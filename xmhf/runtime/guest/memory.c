@@ -17,9 +17,9 @@
 #define RFLAGS_AC	BIT(18)
 #define AR_DEFAULT_32	BIT(14)
 
-/* ---- physical, as ourselves ---- */
+/* ---- physical ---- */
 
-static bool reachable(gpa1_t at, size_t length)
+bool guest_has_physical(gpa1_t at, size_t length)
 {
 	u64 end = at.at + length;
 
@@ -27,17 +27,46 @@ static bool reachable(gpa1_t at, size_t length)
 	       (end <= machine.handoff.base || at.at >= machine.handoff.base + machine.handoff.size);
 }
 
-bool guest_read_physical(gpa1_t at, void *to, size_t length)
+/* What isn't mapped yet will be with all rights. */
+static bool allowed(gpa1_t at, size_t length, u32 rights)
 {
-	if (!reachable(at, length))
+	u64 end = at.at + length;
+	bool all = true;
+
+	if (!ept01_restricted)
+		return true;
+	lock_take(&ept01_lock);
+	while (all && at.at < end) {
+		struct ept_leaf leaf;
+
+		all = !ept_lookup(&ept01, at, &leaf) || (leaf.rights & rights) == rights;
+		at.at = leaf.from.at + leaf.size;
+	}
+	lock_drop(&ept01_lock);
+	return all;
+}
+
+bool guest_peek(gpa1_t at, void *to, size_t length)
+{
+	if (!guest_has_physical(at, length))
 		return false;
 	memcpy(to, (const void *)(uptr)at.at, length);
 	return true;
 }
 
+bool guest_read_physical(gpa1_t at, void *to, size_t length)
+{
+	return allowed(at, length, EPT_R) && guest_peek(at, to, length);
+}
+
 bool guest_write_physical(gpa1_t at, const void *from, size_t length)
 {
-	if (!reachable(at, length))
+	return allowed(at, length, EPT_RW) && guest_poke(at, from, length);
+}
+
+bool guest_poke(gpa1_t at, const void *from, size_t length)
+{
+	if (!guest_has_physical(at, length))
 		return false;
 	memcpy((void *)(uptr)at.at, from, length);
 	lock_take(&ept01_lock);
@@ -103,17 +132,32 @@ static bool touch(u64 at, enum walk_kind kind, void *data, size_t length)
 	return found;
 }
 
-/* A paging-structure entry; a CPU reads ones where there is no memory. */
+/* A CPU reads ones where there is no memory. */
+static bool read_l1_entry(u64 at, void *entry, u32 size)
+{
+	if (at < machine.host_top)
+		return touch(at, WALK_READ, entry, size);
+	memset(entry, 0xff, size);
+	return true;
+}
+
+/* A paging-structure entry. */
 static bool read_entry(void *unused, u64 at, void *entry, u32 size)
 {
 	(void)unused;
-	if (!to_l1(&at, 0))
+	return to_l1(&at, 0) && read_l1_entry(at, entry, size);
+}
+
+/* The same, and EPT12's flags don't change. */
+static bool peek_entry(void *unused, u64 at, void *entry, u32 size)
+{
+	struct vcpu *v = this_cpu();
+	struct nested_place place = { { at }, 0, EPT_R };
+
+	(void)unused;
+	if (v->in_l2 && (!nested_look(v, (gpa2_t){ at }, &place) || !(place.rights & EPT_R)))
 		return false;
-	if (at >= machine.host_top)
-		memset(entry, 0xff, size);
-	else
-		return touch(at, WALK_READ, entry, size);
-	return true;
+	return read_l1_entry(place.at.at, entry, size);
 }
 
 /* A and D; in tables that EPT01 keeps from being written they stay as they are. */
@@ -141,7 +185,7 @@ static bool mark_entry(void *unused, u64 at, u64 old, u64 new, u32 size)
 }
 
 static const struct walk_memory tables = { read_entry, mark_entry, NULL };
-static const struct walk_memory tables_unmarked = { read_entry, NULL, NULL };
+static const struct walk_memory tables_unmarked = { peek_entry, NULL, NULL };
 
 /* ---- linear ---- */
 

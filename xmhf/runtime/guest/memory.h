@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reaching L1's memory. By physical address as ourselves: whatever protections EPT01 has. By linear address on
+ * Reaching L1's memory. By physical address as ourselves, or as L1: by the rights in EPT01. By linear address on
  * the guest's behalf: through its own paging and through EPT01, so an access of ours can do no more than one
  * of the guest's would have done. While L2 runs the guest is L2, and what it calls physical goes through EPT12.
  */
@@ -14,6 +14,11 @@
  * @length bytes of L1-physical memory; they may cross pages. False, with nothing done, where the guest has no
  * memory of its own: our range and what we haven't mapped. Reads of our range never show it.
  */
+bool guest_has_physical(gpa1_t at, size_t length);
+MUST_CHECK bool guest_peek(gpa1_t at, void *to, size_t length);		/* as ourselves */
+MUST_CHECK bool guest_poke(gpa1_t at, const void *from, size_t length);
+
+/* What a CPU does for L1, which EPT doesn't check: false too where a hypapp keeps L1 from it. */
 MUST_CHECK bool guest_read_physical(gpa1_t at, void *to, size_t length);
 MUST_CHECK bool guest_write_physical(gpa1_t at, const void *from, size_t length);
 

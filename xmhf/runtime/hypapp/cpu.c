@@ -4,7 +4,6 @@
 #include "guest/interrupts.h"
 #include "guest/io.h"
 #include "guest/memory.h"
-#include "guest/state.h"
 #include "hypapp/hypapp.h"
 #include "machine/cpu_insn.h"
 #include "start/cpus.h"
@@ -25,6 +24,14 @@ static const enum vmcs_field fields[] = {	/* from XMHF_RIP on; CR0 and CR4 aren'
 	[XMHF_GS_BASE - XMHF_RIP] = GUEST_GS_BASE,
 };
 
+/* What the guest reads: the shadow where somebody else owns the bit. */
+static u64 seen(enum vmcs_field mask, enum vmcs_field shadow, enum vmcs_field is)
+{
+	u64 owned = vmcs_read(mask);
+
+	return (vmcs_read(shadow) & owned) | (vmcs_read(is) & ~owned);
+}
+
 u64 xmhf_get(struct vcpu *v, enum xmhf_register which)
 {
 	if (which == XMHF_RSP)
@@ -32,14 +39,22 @@ u64 xmhf_get(struct vcpu *v, enum xmhf_register which)
 	if (which < XMHF_RIP)
 		return which < NR_GPRS ? v->regs.r[which] : 0;
 	if (which == XMHF_CR0)
-		return state_cr0();
+		return seen(CR0_MASK, CR0_SHADOW, GUEST_CR0);
 	if (which == XMHF_CR4)
-		return state_cr4();
+		return seen(CR4_MASK, CR4_SHADOW, GUEST_CR4);
 	return vmcs_read(fields[which - XMHF_RIP]);
 }
 
 /* The arithmetic flags, and those that change nothing but the guest's own course. */
 #define RFLAGS_SETTABLE	(RFLAGS_ARITH | RFLAGS_IF | BIT(10) | BIT(18))
+
+/* STI blocks nothing while IF is 0, and VM entry fails with both (SDM 27.3.1.5). */
+static void set_rflags(u64 value)
+{
+	vmcs_write(GUEST_RFLAGS, value);
+	if (!(value & RFLAGS_IF))
+		vmcs_write(GUEST_INTERRUPTIBILITY, vmcs_read32(GUEST_INTERRUPTIBILITY) & ~(u32)BLOCKING_STI);
+}
 
 bool xmhf_set(struct vcpu *v, enum xmhf_register which, u64 value)
 {
@@ -48,13 +63,15 @@ bool xmhf_set(struct vcpu *v, enum xmhf_register which, u64 value)
 	else if (which == XMHF_RIP)
 		vmcs_write(GUEST_RIP, value);
 	else if (which == XMHF_RFLAGS)
-		vmcs_write(GUEST_RFLAGS, (vmcs_read(GUEST_RFLAGS) & ~(u64)RFLAGS_SETTABLE) | (value & RFLAGS_SETTABLE));
+		set_rflags((vmcs_read(GUEST_RFLAGS) & ~(u64)RFLAGS_SETTABLE) | (value & RFLAGS_SETTABLE));
 	else if (which < NR_GPRS)
 		v->regs.r[which] = (uptr)value;
 	else
 		return false;
 	return true;
 }
+
+bool xmhf_in_l2(const struct vcpu *v) { return v->in_l2; }
 
 u32 xmhf_cpl(struct vcpu *v)
 {
@@ -126,5 +143,7 @@ void xmhf_intercept_ports(u16 first, u32 count, bool wanted)
 {
 	xmhf_quiesce();
 	io_give_to_hypapp(first, count, wanted);
+	for (u32 i = 0; i < cpus_served(); i++)
+		work_set(cpus_get(i), WORK_L2_POLICY);
 	xmhf_resume();
 }

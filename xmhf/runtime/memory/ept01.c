@@ -10,6 +10,7 @@
 
 struct ept ept01;
 struct lock ept01_lock;
+bool ept01_restricted;
 
 static void *ones, *throw_away;
 static u32 memory_bits;

@@ -9,6 +9,9 @@
 extern struct ept ept01;
 extern struct lock ept01_lock;		/* around every use of ept01 once the guest runs */
 
+/* Has a hypapp ever taken rights from the guest? */
+extern bool ept01_restricted;
+
 /* All of memory one to one, our range as a page of ones. */
 void ept01_build(void);
 

@@ -3,6 +3,7 @@
  * VMLAUNCH and VMRESUME of L1: checks in the SDM's order (27.1 to 27.4), then VMCS02 and into L2. Guest-state rules are
  * the CPU's to check where VMCS02 has L1's values; a failure it reports is L1's.
  */
+#include "hypapp/hypapp.h"
 #include "nested/facts.h"
 #include "nested/vmcs02.h"
 #include "vmx/exit.h"
@@ -86,7 +87,8 @@ void nested_ready(struct vcpu *v)
 /* The exit that a failed entry is: with VMCS02 current. */
 static enum verdict fail_entry(struct vcpu *v, enum exit_reason reason, u64 qualification)
 {
-	v->nested->exit = (struct l2_exit){ .reason = reason | EXIT_REASON_ENTRY_FAILED, .qualification = qualification };
+	v->nested->exit = (struct l2_exit){ .reason = reason | EXIT_REASON_ENTRY_FAILED, .untold = true,
+					    .qualification = qualification };
 	nested_leave(v);
 	return RESUME;
 }
@@ -126,6 +128,8 @@ static enum verdict enter(struct vcpu *v, struct nested_vmcs *c)
 	failed = msr_area_load(m->ENTRY_MSR_LOAD_ADDR, m->ENTRY_MSR_LOAD_COUNT);
 	if (failed)
 		return fail_entry(v, EXIT_BAD_MSR_LOAD, failed);
+	if (xmhf_hypapp.nested_entry && !nested_hypapp_enters(v))
+		return fail_entry(v, EXIT_BAD_GUEST_STATE, ENTRY_FAILURE_OTHER);
 	nested_offer_events(v);
 	if (v->in_l2)
 		nested_ready(v);
@@ -160,6 +164,8 @@ bool nested_entry_refused(struct vcpu *v, u32 error)
 
 	if (!v->in_l2)
 		return false;
+	if (xmhf_hypapp.nested_exit)
+		nested_hypapp_refused(v);
 	vmcs_write(ENTRY_INTR_INFO, 0);
 	nested_back_to_l1(v);
 	n->current->dirty = GROUPS_ALL;

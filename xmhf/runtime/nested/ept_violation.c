@@ -93,3 +93,23 @@ bool nested_translate(struct vcpu *v, u64 *at, u32 rights)
 	*at = to.at.at;
 	return status == EPT12_OK;
 }
+
+bool nested_look(struct vcpu *v, gpa2_t at, struct nested_place *place)
+{
+	const struct nested_vmcs *c = v->nested->current;
+	struct ept12_memory unmarked = ept02.memory12;
+	struct ept12 ept12 = nested_ept12(c, NULL);
+	struct ept12_translation to;
+	enum ept12_status status;
+
+	*place = (struct nested_place){ { at.at }, SIZE_1G, EPT_RWX };
+	if (!(secondary_controls(c->m) & SECONDARY_EPT))
+		return true;
+	unmarked.cmpxchg = NULL;
+	ept12.memory = &unmarked;
+	lock_take(&ept01_lock);
+	status = ept12_walk(&ept12, at, (enum ept_rights)0, &to);
+	lock_drop(&ept01_lock);
+	*place = (struct nested_place){ to.at, ept_span(to.level), to.rights };
+	return status == EPT12_OK;
+}

@@ -51,6 +51,12 @@ bool l1_wants_nmi_window(struct vcpu *v, const struct vmcs12 *m)
 	return m->PRIMARY_CTRLS & PRIMARY_NMI_WINDOW;
 }
 
+bool l1_wants_hlt(struct vcpu *v, const struct vmcs12 *m)
+{
+	(void)v;
+	return m->PRIMARY_CTRLS & PRIMARY_HLT;
+}
+
 bool l1_wants_timer(struct vcpu *v, const struct vmcs12 *m)
 {
 	(void)m;

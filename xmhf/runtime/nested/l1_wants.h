@@ -11,6 +11,7 @@ bool l1_wants_exception(struct vcpu *v, const struct vmcs12 *m);
 bool l1_wants_interrupt(struct vcpu *v, const struct vmcs12 *m);
 bool l1_wants_window(struct vcpu *v, const struct vmcs12 *m);
 bool l1_wants_nmi_window(struct vcpu *v, const struct vmcs12 *m);
+bool l1_wants_hlt(struct vcpu *v, const struct vmcs12 *m);
 bool l1_wants_vmcall(struct vcpu *v, const struct vmcs12 *m);
 bool l1_wants_vmread(struct vcpu *v, const struct vmcs12 *m);
 bool l1_wants_vmwrite(struct vcpu *v, const struct vmcs12 *m);

@@ -23,6 +23,7 @@ static const struct l2_exit_rule {
 	[EXIT_EXTINT]		= { l1_wants_interrupt,	interrupts_exit },
 	[EXIT_INTR_WINDOW]	= { l1_wants_window,	interrupts_window },
 	[EXIT_NMI_WINDOW]	= { l1_wants_nmi_window, nmi_window },
+	[EXIT_HLT]		= { l1_wants_hlt,	interrupts_hlt },
 	[EXIT_VMCALL]		= { l1_wants_vmcall,	l2_vmcall },
 	[EXIT_VMREAD]		= { l1_wants_vmread,	l2_vmread },
 	[EXIT_VMWRITE]		= { l1_wants_vmwrite,	l2_vmwrite },
@@ -80,7 +81,7 @@ static void shut_down(struct vcpu *v)
 	nested_leave(v);
 }
 
-static void act(struct vcpu *v, enum verdict verdict)
+void l2_act(struct vcpu *v, enum verdict verdict)
 {
 	switch (verdict) {
 	case RESUME:
@@ -106,7 +107,7 @@ void nested_vm_exit(struct vcpu *v)
 	u32 told = vmcs_read32(EXIT_REASON);
 
 	exit_record(v, (u16)told | EXIT_OF_L2, vmcs_read(GUEST_RIP));
-	act(v, decide(v, told));
+	l2_act(v, decide(v, told));
 	if (v->in_l2)
 		nested_ready(v);
 	v->root_ticks += rdtsc_low() - v->exit_tsc;

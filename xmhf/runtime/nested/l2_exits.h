@@ -5,6 +5,7 @@
 
 #include "vmx/vcpu.h"
 
+void l2_act(struct vcpu *v, enum verdict verdict);	/* l2_exits.c */
 enum verdict l2_vmcall(struct vcpu *v);		/* hypercall.c: the hypapp's */
 enum verdict l2_cr(struct vcpu *v);		/* l2_cr.c: bits of ours */
 enum verdict l2_vmread(struct vcpu *v);		/* l1_shadowing.c: L1's VMCS shadowing */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From L2 to L1: VMCS12 gets what a VM exit writes (SDM 28.2 to 28.4), L1 goes on at its host state (28.5, 28.6). */
 #include "guest/memory.h"
+#include "hypapp/hypapp.h"
 #include "machine/log.h"
 #include "nested/host_state.h"
 #include "vmx/primary.h"
@@ -67,6 +68,8 @@ void nested_leave(struct vcpu *v)
 	struct l2_state l2;
 	u64 changed;
 
+	if (xmhf_hypapp.nested_exit && !n->exit.untold && nested_hypapp_keeps(v))
+		return;
 	changed = save(n, c);
 	if (loaded)
 		l2_state_read(c, &l2);

@@ -53,6 +53,19 @@ bool nested_entry_refused(struct vcpu *v, u32 error);
  */
 MUST_CHECK bool nested_translate(struct vcpu *v, u64 *at, u32 rights);
 
+/* The same without marks and whatever the rights: @place says which, and the size of EPT12's page. False: EPT12 maps nothing there. */
+struct nested_place { gpa1_t at; u64 size; u32 rights; };
+MUST_CHECK bool nested_look(struct vcpu *v, gpa2_t at, struct nested_place *place);
+
+/*
+ * WORK_L2_POLICY: EPT01's rights or our bitmaps changed, and VMCS02 may hold what was made of them. An entry of L1's makes
+ * that anew, so this is for an L2 that runs already.
+ */
+void nested_follow_policy(struct vcpu *v);
+
+/* Whether we take external interrupts changed, v->pin_ctrls says it. VMCS01 is current, VMCS02 after if L2 runs. */
+void nested_follow_interrupts(struct vcpu *v);
+
 /* INIT while L1 is in VMX operation: held back, or an exit of L2. False: L1 isn't. */
 bool nested_takes_init(struct vcpu *v);
 

@@ -49,6 +49,7 @@ struct nested_vmcs {
 struct l2_exit {
 	u32 reason;			/* with the entry-failure bit */
 	bool made_up;			/* no exit of VMCS02's: interruption and IDT-vectoring information aren't valid */
+	bool untold;			/* the hypapp never heard of the entry */
 	u64 qualification;
 	u32 intr_info, intr_error;	/* with @made_up */
 };
@@ -121,6 +122,12 @@ void nested_leave(struct vcpu *v);
 
 /* VMCS01 is current again, its windows as they were asked for; nothing else. */
 void nested_back_to_l1(struct vcpu *v);
+
+/* ---- hypapp.c: asked if the hypapp has such an entry; with VMCS02 current ---- */
+
+bool nested_hypapp_enters(struct vcpu *v);	/* false: it doesn't let L2 run */
+bool nested_hypapp_keeps(struct vcpu *v);	/* true: the exit in nested->exit isn't L1's, L2's next entry is ready, or L1's after all */
+void nested_hypapp_refused(struct vcpu *v);	/* the entry ended in VMfail, for a rule of the CPU that we don't know */
 
 /* ---- msr_area.c: the MSR areas of VMCS12 (SDM 27.4, 28.4, 28.6), for what is current ---- */
 

@@ -69,9 +69,10 @@ static u32 secondary_for_l2(const struct vmcs12 *m)
 	return secondary | SECONDARY_EPT | (vmx_caps.secondary & SECONDARY_VPID);
 }
 
-static u32 exit_ctrls_for_l2(const struct vmcs12 *m)
+/* Interrupts that we take for a hypapp are acknowledged by the exit, whatever L1 asks for. */
+static u32 exit_ctrls_for_l2(const struct vcpu *v, const struct vmcs12 *m)
 {
-	u32 exit = vmx_caps.exit | (m->EXIT_CTRLS & EXIT_ACK_INTR);
+	u32 exit = vmx_caps.exit | (m->EXIT_CTRLS & EXIT_ACK_INTR) | (v->pin_ctrls & PIN_EXTINT ? EXIT_ACK_INTR : 0);
 
 	return m->PIN_CTRLS & PIN_PREEMPTION_TIMER ? exit | EXIT_SAVE_TIMER : exit;
 }
@@ -84,10 +85,10 @@ static void write_pin(const struct vcpu *v, struct nested_vmcs *c)
 		vmcs_write(PIN_CTRLS, c->pin02 = pin);
 }
 
-static void write_controls(const struct vmcs12 *m)
+static void write_controls(const struct vcpu *v, const struct vmcs12 *m)
 {
 	vmcs_write(SECONDARY_CTRLS, secondary_for_l2(m));
-	vmcs_write(EXIT_CTRLS, exit_ctrls_for_l2(m));
+	vmcs_write(EXIT_CTRLS, exit_ctrls_for_l2(v, m));
 	vmcs_write(ENTRY_CTRLS, vmx_caps.entry | (m->ENTRY_CTRLS & ENTRY_IA32E));
 }
 
@@ -113,17 +114,14 @@ static void write_plain_controls(const struct vmcs12 *m)
 	IF_HAS(EOI_EXIT_BITMAP3);
 	IF_HAS(XSS_EXITING_BITMAP);
 	IF_HAS(POSTED_INTR_NV);
+	IF_HAS(APIC_ACCESS_ADDR);		/* never accessed itself, only compared with where EPT02 leads */
 }
 
 /* The CPU reads and writes these past EPT: only L1's own memory may be there. */
 static void write_pages(const struct vmcs12 *m)
 {
-	u32 secondary = secondary_controls(m);
-
 	if (m->PRIMARY_CTRLS & PRIMARY_TPR_SHADOW)
 		vmcs_write(VIRTUAL_APIC_ADDR, nested_page_to_write(m->VIRTUAL_APIC_ADDR));
-	if (secondary & SECONDARY_APIC_ACCESS)
-		vmcs_write(APIC_ACCESS_ADDR, nested_page_to_write(m->APIC_ACCESS_ADDR));
 	if (m->PIN_CTRLS & PIN_POSTED_INTR)
 		vmcs_write(POSTED_INTR_DESC, nested_page_to_write(m->POSTED_INTR_DESC & ~(u64)PAGE_MASK) |
 					     (m->POSTED_INTR_DESC & PAGE_MASK));
@@ -313,7 +311,7 @@ static void build_controls(struct vcpu *v, struct nested_vmcs *c, u64 changed)
 	const struct vmcs12 *m = c->m;
 
 	if (c->dirty & GROUP_BIT(GROUP_CONTROL)) {
-		write_controls(m);
+		write_controls(v, m);
 		write_plain_controls(m);
 		write_bitmaps(c);
 	}
@@ -350,4 +348,28 @@ void vmcs02_build(struct vcpu *v, struct nested_vmcs *c, const struct l1_state *
 	write_entry_event(m);
 	c->dirty = 0;
 	c->changed = 0;
+}
+
+void nested_follow_policy(struct vcpu *v)
+{
+	work_clear(v, WORK_L2_POLICY);
+	if (!v->in_l2)
+		return;
+	write_pages(v->nested->current->m);
+	merge_bitmaps(v->nested->current);
+}
+
+void nested_follow_interrupts(struct vcpu *v)
+{
+	struct nested *n = v->nested;
+	struct nested_vmcs *c = n->current;
+
+	for (u32 i = 0; i < NESTED_CACHED; i++)
+		n->cached[i].dirty |= GROUP_BIT(GROUP_CONTROL);
+	if (!v->in_l2)
+		return;
+	vmcs_use(c->vmcs02);
+	c->pin02 = v->pin_ctrls | c->m->PIN_CTRLS;
+	vmcs_write(PIN_CTRLS, c->pin02 | (n->event_after_entry ? PIN_PREEMPTION_TIMER : 0));
+	vmcs_write(EXIT_CTRLS, exit_ctrls_for_l2(v, c->m));
 }

@@ -131,6 +131,8 @@ void vm_work(struct vcpu *v)
 		flush_local(v);
 	if (v->work & WORK_FLUSH_EPT02)
 		flush_local_contexts(v);
+	if (v->work & WORK_L2_POLICY)
+		nested_follow_policy(v);
 	if (v->work & WORK_MACHINE_CHECK)
 		machine_check_offer(v);
 	if (v->work & WORK_GUEST_NMI)

@@ -38,7 +38,7 @@ union gprs {
 /* Things to do before the next VM entry; set by others with an atomic OR, then a kick. */
 enum work {
 	WORK_FLUSH_EPT = BIT(0), WORK_GUEST_NMI = BIT(1), WORK_QUIESCE = BIT(2), WORK_INTERRUPT = BIT(3),
-	WORK_FLUSH_EPT02 = BIT(4), WORK_MACHINE_CHECK = BIT(5),
+	WORK_FLUSH_EPT02 = BIT(4), WORK_MACHINE_CHECK = BIT(5), WORK_L2_POLICY = BIT(6),
 };
 
 /* What an exit handler decides; the tail of vm_exit alone acts on it. */
