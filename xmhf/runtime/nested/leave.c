@@ -22,17 +22,18 @@ void nested_back_to_l1(struct vcpu *v)
 	primary_apply(v);
 }
 
-/* The CPU is as in shutdown then, with no way out but a reset. */
-static void vmx_abort(struct vcpu *v, const struct nested_vmcs *c, u32 indicator)
+/*
+ * Nothing but a reset of the machine ends the shutdown of a VMX abort, so this CPU stays here, where INIT and SIPI don't reach it:
+ * the shutdown activity state, which not every CPU has, would end by an NMI.
+ */
+static NORETURN void vmx_abort(const struct vcpu *v, const struct nested_vmcs *c, u32 indicator)
 {
 	u64 at = c->at + offsetof(struct vmcs12, abort);
 
-	if (guest_write_physical((gpa1_t){ at }, &indicator, sizeof(indicator)))
-		c->m->abort = indicator;
-	log_warn("CPU %u: VMX abort %u of the guest's hypervisor", v->index, indicator);
-	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_SHUTDOWN);
-	vmcs_write(GUEST_INTERRUPTIBILITY, 0);
-	vmcs_write(GUEST_RFLAGS, RFLAGS_FIXED);
+	log_warn("CPU %u: VMX abort %u of the guest's hypervisor: the CPU stops", v->index, indicator);
+	if (!guest_write_physical((gpa1_t){ at }, &indicator, sizeof(indicator)))
+		log_debug("CPU %u: no memory for the indicator at 0x%llx", v->index, at);
+	cpu_halt_forever();
 }
 
 /* Blocking by NMI in L1 after the exit (28.5.5, and 26.3 for what the entry did to it). */
