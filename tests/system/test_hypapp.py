@@ -45,7 +45,7 @@ L1S = pytest.mark.parametrize(("subarch", "bits"), [("amd64", ""), ("amd64", "64
 
 
 @L1S
-@pytest.mark.parametrize("guest, promised", [("hyp_exits", 9), ("hyp_memory", 9), ("hyp_events", 5)])
+@pytest.mark.parametrize("guest, promised", [("hyp_exits", 9), ("hyp_memory", 9), ("hyp_events", 6)])
 def test_a_guest_hypervisor_and_its_guest(lab, tmp_path, subarch, bits, guest, promised):
     said = run(lab, guest + bits, disk_with_testapp(subarch, tmp_path))
     assert len(test_guests.promises(said)) == promised

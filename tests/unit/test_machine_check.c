@@ -21,6 +21,7 @@ __asm__(".section .rodata; .globl vm_enter_begin, vm_enter_end, vm_enter_again; 
 	"vm_enter_end: .zero 16; vm_enter_again: .zero 1; .text");
 
 static u32 queued, shutdowns;
+static bool l1_wants;
 static jmp_buf reset;
 
 static void hypapp_hears(void) { shutdowns++; }
@@ -31,6 +32,12 @@ void interrupts_queue(struct vcpu *v, u8 vector)
 {
 	assert_ptr_equal(v, &cpu.vcpu);
 	queued = vector;
+}
+
+bool nested_takes_machine_check(struct vcpu *v)
+{
+	assert_true(v->in_l2);
+	return l1_wants;
 }
 
 void machine_reset(void) { longjmp(reset, 1); }
@@ -54,6 +61,18 @@ static void gets_it(void)
 	assert_int_equal(vmcs_read(GUEST_ACTIVITY_STATE), ACTIVITY_ACTIVE);
 	assert_int_equal(shutdowns, 0);
 	assert_false(cpu.vcpu.work & WORK_MACHINE_CHECK);
+}
+
+PROMISE(one_for_an_l2_is_l1s_if_l1_wants_it)
+{
+	start(CR4_MCE, ACTIVITY_ACTIVE, 0);
+	cpu.vcpu.in_l2 = l1_wants = true;
+	machine_check_offer(&cpu.vcpu);
+	assert_int_equal(vmcs_read(ENTRY_INTR_INFO), 0);
+	assert_false(cpu.vcpu.work & WORK_MACHINE_CHECK);
+	l1_wants = false;
+	cpu.vcpu.work = WORK_MACHINE_CHECK;
+	gets_it();
 }
 
 PROMISE(a_guest_that_wants_it_gets_it_also_while_it_halts)
@@ -132,7 +151,8 @@ PROMISE(one_that_made_the_entry_fail_is_noted_too)
 	assert_int_equal(cpu.vcpu.work, WORK_MACHINE_CHECK);
 }
 
-RUN(T(a_guest_that_wants_it_gets_it_also_while_it_halts), T(what_was_on_its_way_comes_after_it),
+RUN(T(a_guest_that_wants_it_gets_it_also_while_it_halts),
+    T(one_for_an_l2_is_l1s_if_l1_wants_it), T(what_was_on_its_way_comes_after_it),
     T(what_was_delivered_before_does_not_come_again), T(a_guest_without_mce_shuts_down),
     T(a_cpu_that_waits_for_sipi_goes_on_waiting),
     T(one_that_arrives_is_noted_and_an_entry_under_way_starts_again), T(one_that_made_the_entry_fail_is_noted_too))

@@ -192,6 +192,21 @@ static void injected_exceptions(void)
 	kept("inject", "an exception that the hypapp injects is L2's, or L1's by its exception bitmap");
 }
 
+/* The hypapp makes one that finds the CPU in the hypervisor. */
+static void machine_checks(void)
+{
+	l2_of_hypercalls(L2_NATIVE, 0);
+	vmcs_on(GUEST_CR4, CR4_MCE);
+	l2_hypercall(CALL_MACHINE_CHECK, 0, 0, 0);
+	expect_vmcall("L2's", L2_HANDLERS + 4 * MC_TRAP);
+	vmcs_set(EXCEPTION_BITMAP, BIT(MC_TRAP));
+	l2_hypercall(CALL_MACHINE_CHECK, 0, 0, 0);
+	expect(exit_reason() == EXIT_EXCEPTION && (u32)vmcs_get(EXIT_INTR_INFO) == EVENT(TYPE_HARDWARE, MC_TRAP) && (u32)l2.ax == 0 &&
+	       vmcs_get(GUEST_RIP) == L2_CODE_AT + 3 && !((u32)vmcs_get(IDT_VECTORING_INFO) & EVENT_VALID) && !host_damage(),
+	       "L1's: exit %u info 0x%x at 0x%llx", exit_reason(), (u32)vmcs_get(EXIT_INTR_INFO), vmcs_get(GUEST_RIP));
+	kept("machine_check", "a machine check in the hypervisor is L2's, or L1's by its exception bitmap");
+}
+
 void guest_main(void)
 {
 	if (!l1_begin())
@@ -203,5 +218,6 @@ void guest_main(void)
 	controls_stay();
 	injected_interrupts();
 	injected_exceptions();
+	machine_checks();
 	vmx_disable();
 }

@@ -66,6 +66,9 @@ void nested_follow_policy(struct vcpu *v);
 /* Whether we take external interrupts changed, v->pin_ctrls says it. VMCS01 is current, VMCS02 after if L2 runs. */
 void nested_follow_interrupts(struct vcpu *v);
 
+/* A machine check while L2 runs, with its CR4.MCE set. True: L1 was told by an exit. */
+bool nested_takes_machine_check(struct vcpu *v);
+
 /* INIT while L1 is in VMX operation: held back, or an exit of L2. False: L1 isn't. */
 bool nested_takes_init(struct vcpu *v);
 

@@ -52,6 +52,7 @@ struct l2_exit {
 	bool untold;			/* the hypapp never heard of the entry */
 	u64 qualification;
 	u32 intr_info, intr_error;	/* with @made_up */
+	u32 vectoring;			/* likewise: what VMCS02 was to inject */
 };
 
 struct nested {

@@ -40,7 +40,11 @@ static u64 save_exit_information(struct nested_vmcs *c, const struct l2_exit *ex
 	if (exit->made_up) {
 		SET(EXIT_INTR_INFO, exit->intr_info);
 		SET(EXIT_INTR_ERROR_CODE, exit->intr_error);
-		SET(IDT_VECTORING_INFO, 0);
+		SET(IDT_VECTORING_INFO, exit->vectoring);
+		if (exit->vectoring) {
+			SET(IDT_VECTORING_ERROR_CODE, vmcs_read32(ENTRY_ERROR_CODE));
+			SET(EXIT_INSTR_LEN, vmcs_read32(ENTRY_INSTR_LEN));
+		}
 		return changed;
 	}
 	TAKE(EXIT_INTR_INFO);

@@ -5,6 +5,7 @@
 #include "machine/cpu_insn.h"
 #include "machine/log.h"
 #include "machine/machine.h"
+#include "nested/nested.h"
 #include "vmx/exit.h"
 #include "vmx/machine_check.h"
 
@@ -41,6 +42,8 @@ void machine_check_offer(struct vcpu *v)
 		hypapp_shutdown();
 		machine_reset();
 	}
+	if (v->in_l2 && nested_takes_machine_check(v))
+		return;
 	put_off(v, vmcs_read32(ENTRY_INTR_INFO));
 	vmcs_write(ENTRY_INTR_INFO, INTR_VALID | INTR_HARDWARE << 8 | MC_ABORT);
 	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
