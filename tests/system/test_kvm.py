@@ -24,7 +24,10 @@ PARAMETERS = {
     "ept": "Y", "eptad": "Y", "unrestricted_guest": "Y", "vpid": "Y", "enable_shadow_vmcs": "Y", "enable_apicv": "N",
     "flexpriority": "Y", "vnmi": "Y", "preemption_timer": "Y", "pml": "N", "nested": "Y", "ple_gap": "128",
 }
-# Those that a user may have switched off, and what KVM then switches off itself.
+# What Linux finds of VMX there.
+FLAGS = ("vnmi preemption_timer invvpid ept_x_only ept_ad ept_1gb flexpriority tsc_offset vtpr mtf vapic ept vpid unrestricted_guest"
+         " vapic_reg vid ple shadow_vmcs")
+# Those parameters that a user may have switched off, and what KVM then switches off itself.
 SWITCHES = {
     "ept": ("eptad", "unrestricted_guest"),
     "unrestricted_guest": (),
@@ -44,6 +47,7 @@ def kvm(lab, place, parts, ticks, cpus=1, vcpus=1, off=(), flavour=None, words=(
     over = [] if place == "bare" else [harness.grub_disk(place)]
     result = lab.debian(flavour or FLAVOUR[place], "kvm", cpus, over, timeout=SECONDS, userland="kvm",
                         cmdline=" ".join(words), max_ticks=ticks, **machine)
+    harness.assert_said(result, f"GUEST: vmx flags: {FLAGS}\n")
     _, _, first, *later = re.split(r"^PASS kvm: kvm_intel ?(?:(\w+)=0)?.*$", harness.plain(result.serial), flags=re.M)
     said = {"": first, **dict(zip(later[::2], later[1::2]))}
     for name, text in said.items():
