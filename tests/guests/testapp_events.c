@@ -231,22 +231,47 @@ static void triple_fault(void)
 	__asm__ volatile("lidt %0; ud2" : : "m"(none));
 }
 
+static void reboot(void) { vmcall(CALL_REBOOT, 0, 0, 0); }
+static void machine_check_off(void) { vmcall(CALL_MACHINE_CHECK, 0, 0, 0); }
+
+static void by_cf9(void)
+{
+	outb(0xcf9, 2);
+	outb(0xcf9, 6);
+}
+
+static void by_port_92(void) { outb(0x92, inb(0x92) | 1); }
+static void by_keyboard(void) { outb(0x64, 0xfe); }
+
+/* The hypapp hears of all but the first, and says so. */
+static const struct { void (*how)(void); const char *name, *sentence; } resets[] = {
+	{ reboot, "reboot", "the hypapp resets the machine" },
+	{ triple_fault, "triple_fault", "a triple fault resets the machine" },
+	{ machine_check_off, "machine_check_off", "a machine check resets the machine while CR4.MCE is 0" },
+	{ by_cf9, "cf9", "port CF9h, watched, resets the machine" },
+	{ by_port_92, "port_92", "port 92h, watched, resets the machine" },
+	{ by_keyboard, "keyboard", "the keyboard controller, watched, resets the machine" },
+};
+
+static void reset(u32 way)
+{
+	set_mark((u8)(way + 1));
+	resets[way].how();
+	spin(1000000);
+	promise(false, resets[way].name, resets[way].sentence);
+	done();
+}
+
 void guest_main(void)
 {
-	if (mark() == 1) {
-		promise(true, "reboot", "the hypapp resets the machine");
-		set_mark(2);
-		triple_fault();
-	}
-	if (mark() == 2) {
-		promise(true, "triple_fault", "a triple fault resets the machine");
-		set_mark(3);
-		vmcall(CALL_MACHINE_CHECK, 0, 0, 0);
-	}
-	if (mark() == 3) {
-		promise(true, "machine_check_off", "a machine check resets the machine while CR4.MCE is 0");
+	u32 boots = mark() <= ARRAY_SIZE(resets) ? mark() : 0;
+
+	if (boots)
+		promise(true, resets[boots - 1].name, resets[boots - 1].sentence);
+	if (boots == ARRAY_SIZE(resets))
 		done();
-	}
+	if (boots)
+		reset(boots);
 	exceptions();
 	interrupts();
 	halts();
@@ -255,8 +280,5 @@ void guest_main(void)
 	mtrr();
 	quiescence();
 	machine_check();
-	set_mark(1);
-	vmcall(CALL_REBOOT, 0, 0, 0);
-	promise(false, "reboot", "the hypapp resets the machine");
-	done();
+	reset(0);
 }

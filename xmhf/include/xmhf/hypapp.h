@@ -108,7 +108,10 @@ struct xmhf_hypapp {
 	 */
 	enum xmhf_result (*nested_exit)(struct vcpu *v, const struct xmhf_nested_exit *exit);
 
-	/* The guest powers the machine off by ACPI, triple-faults, or resets its boot processor by INIT. The last call. */
+	/*
+	 * The guest powers the machine off by ACPI, or resets it: by port CF9h, 92h, the keyboard controller's or ACPI's, by a
+	 * triple fault, or by INIT of the boot processor. The last call, unless the machine takes no notice of the port.
+	 */
 	void (*shutdown)(void);
 };
 
