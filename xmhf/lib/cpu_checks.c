@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What we ask of a CPU, one requirement an entry. */
 #include "lib/cpu_checks.h"
+#include "lib/ept_caps.h"
 
 #define FEATURE_CONTROL_LOCK	BIT64(0)
 #define FEATURE_CONTROL_VMX	BIT64(2)
 #define SECONDARY_EPT		BIT(1)
 #define SECONDARY_UNRESTRICTED	BIT(7)
-#define EPT_NEEDED		(BIT64(6) | BIT64(14) | BIT64(16) | BIT64(20))	/* 4 levels, WB, 2M, INVEPT */
-#define EPT_INVEPT_TYPES	(BIT64(25) | BIT64(26))		/* one context, all: either will do */
+#define EPT_NEEDED		(EPT_CAP_4_LEVELS | EPT_CAP_POINTER_WB | EPT_CAP_2M | EPT_CAP_INVEPT)
+#define EPT_INVEPT_TYPES	(EPT_CAP_INVEPT_SINGLE | EPT_CAP_INVEPT_ALL)	/* either will do */
 #define MISC_WAIT_FOR_SIPI	BIT64(8)
 
 static bool ept_usable(const struct cpu_facts *f)

@@ -12,6 +12,7 @@
 struct cpu_facts {
 	bool intel_style_vmx;		/* CPUID.1:ECX.VMX */
 	bool long_mode;			/* CPUID.80000001h:EDX.LM */
+	bool pages_1g;			/* CPUID.80000001h:EDX.Page1GB */
 	bool execute_disable;		/* CPUID.80000001h:EDX.NX: the firmware can switch it off */
 	u64 feature_control;		/* IA32_FEATURE_CONTROL */
 	bool has_secondary;		/* secondary processor-based controls may be set */

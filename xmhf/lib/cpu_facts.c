@@ -27,6 +27,7 @@ void cpu_read_facts(struct cpu_facts *f)
 		cpuid_leaf(0x80000001, &eax, &ecx, &edx);
 		f->long_mode = edx >> 29 & 1;
 		f->execute_disable = edx >> 20 & 1;
+		f->pages_1g = edx >> 26 & 1;
 	}
 	cpuid_leaf(1, &eax, &ecx, &edx);
 	f->intel_style_vmx = ecx >> 5 & 1;

@@ -7,6 +7,7 @@
 #include "lib/cpu_checks.h"
 #include "lib/ept_pool.h"
 #include "lib/string.h"
+#include "lib/table_room.h"
 #include "loader/loader.h"
 
 #define die(...) console_die("loader", __VA_ARGS__)
@@ -109,6 +110,17 @@ static u64 ram_bytes(void)
 	return e820_ram_bytes(&map);
 }
 
+/* Bytes of our range, in whole 2 MiB. Decides on EPT02's pool if the command line doesn't. */
+static u64 range_size(const struct image_header *image, const struct cpu_facts *facts, u32 cpus)
+{
+	const struct runtime_header *runtime = (const void *)((const u8 *)image + image->size);
+	u64 size = image->size + runtime->memory_size + HANDOFF_ROOM + app_modules_size() + RANGE_FIXED + cpus * RANGE_PER_CPU;
+
+	options.ept_pool = ept_pool_bytes(&options, ram_bytes(), cpus);
+	size += options.ept_pool + table_room_bytes(facts, e820_top_of_ram(&boot.map, ~0ull), SUBARCH_BITS);
+	return round_up(size, SIZE_2M);
+}
+
 static u32 guest_drive(void)
 {
 	if (options.boot_drive != BOOT_DRIVE_UNSET)
@@ -137,13 +149,9 @@ void loader_main(u32 magic, u32 info)
 	const struct image_header *image = check_image();
 	const u8 *boot_sector = check_guest();
 	const struct boot_module *m = &boot.module[IMAGE_MODULE];
-	const struct runtime_header *runtime = (const void *)((const u8 *)image + image->size);
 	u64 rsdp = find_rsdp();
 	u32 cpus = count_cpus(rsdp);
-
-	options.ept_pool = ept_pool_bytes(&options, ram_bytes(), cpus);
-	u64 size = round_up(image->size + runtime->memory_size + HANDOFF_ROOM + app_modules_size() +
-			    RANGE_FIXED + cpus * RANGE_PER_CPU + options.ept_pool, SIZE_2M);
+	u64 size = range_size(image, &facts, cpus);
 	u64 base = place_range(&boot, options.sl_base, size);
 	struct handoff *h = (void *)(uptr)(base + size - HANDOFF_ROOM);
 

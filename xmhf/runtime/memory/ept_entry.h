@@ -6,8 +6,9 @@
 #ifndef MEMORY_EPT_ENTRY_H
 #define MEMORY_EPT_ENTRY_H
 
-#include "lib/types.h"
+#include "lib/ept_caps.h"
 #include "lib/mtrr.h"
+#include "lib/types.h"
 
 #define EPT_LEVELS	4u		/* level 4 is the root, a leaf is at 3 (1 GiB), 2 (2 MiB) or 1 */
 #define EPT_ENTRIES	512u
@@ -39,18 +40,6 @@ enum ept_rights {
 #define EPT_ENTRY_SPECIAL	BIT64(53)	/* redirected: protections and types leave it alone */
 #define EPT_ENTRY_TRACKED	BIT64(54)	/* a page's own leaf, which stays: who writes there shows in it */
 #define EPT_ENTRY_HELD		BIT64(55)	/* tracked, and W is held back until somebody wants to write */
-
-/* IA32_VMX_EPT_VPID_CAP (48CH), SDM A.10. */
-#define EPT_CAP_EXECUTE_ONLY	BIT64(0)
-#define EPT_CAP_4_LEVELS	BIT64(6)
-#define EPT_CAP_POINTER_UC	BIT64(8)
-#define EPT_CAP_POINTER_WB	BIT64(14)
-#define EPT_CAP_2M		BIT64(16)
-#define EPT_CAP_1G		BIT64(17)
-#define EPT_CAP_INVEPT		BIT64(20)
-#define EPT_CAP_ACCESSED_DIRTY	BIT64(21)
-#define EPT_CAP_INVEPT_SINGLE	BIT64(25)
-#define EPT_CAP_INVEPT_ALL	BIT64(26)
 
 /* The EPT pointer, SDM 25.6.11 (table 25-9): type of the tables, levels less one, A/D. */
 #define EPTP_WALK_SHIFT		3
