@@ -111,15 +111,19 @@ static void kbc_output_port(u8 value)
 
 static void a20(void)
 {
+	u32 signature = cpuid(1, 0).eax;
+
 	outb(PORT_92, 2);
 	expect(a20_open(), "92h = 2: closed");
 	outb(PORT_92, 0);
 	expect(!a20_open(), "92h = 0: open");
+	expect(cpuid(1, 0).eax == signature, "another CPU than before");	/* an exit: our memory has addresses with bit 20 */
 	outb(PORT_92, 2);
 	expect(a20_open(), "92h = 2 again: closed");
 	kept("a20_port_92", "port 92h opens and closes A20");
 	kbc_output_port(0xdd);
 	expect(!a20_open(), "DDh: open");
+	expect(cpuid(1, 0).eax == signature, "another CPU than before");
 	kbc_output_port(0xdf);
 	expect(a20_open(), "DFh: closed");
 	kept("a20_keyboard", "the keyboard controller opens and closes A20");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The memory map by every BIOS call that tells it, from real mode and from V86 tasks; other calls of INT 15h. */
-#include "guest.h"
+#include "vmcall.h"
 
 #define BUFFER		0x5800u
+#define STATISTICS	0x800000u
 #define SMAP		0x534d4150u
 #define MIB		0x100000ull
 #define BDA_KIB		0x413u
@@ -151,6 +152,35 @@ static void other_int15(void)
 	kept("int15_others", "other calls of INT 15h reach the BIOS: C0h, 24h, 87h, one that nobody knows");
 }
 
+/* All exits of this CPU so far, those of its VMCALLs included; 0 without the hypervisor. */
+static u64 exits(void)
+{
+	struct xmhf_stat_cpu *s = (struct xmhf_stat_cpu *)STATISTICS;
+	u64 sum = 0;
+
+	if (vmcall6(XMHF_CALL_CPU, 0, 0, XMHF_EXITS_L1, sizeof(*s), STATISTICS).trap != NO_TRAP)
+		return 0;
+	for (u32 i = 0; i < XMHF_STAT_REASONS; i++)
+		sum += s->exits[i];
+	return sum;
+}
+
+static void no_exits(void)
+{
+	static const u32 functions[] = { 0xe820, 0xe801, 0x8800, 0xc000, 0x2402, 0x4f00, 0xeeee };
+
+	if (!on_us())
+		return;
+	for (u32 i = 0; i < ARRAY_SIZE(functions); i++) {
+		struct bios_regs r = { .eax = functions[i], .edx = SMAP, .ecx = 20, .edi = BUFFER };
+		u64 before = exits();
+
+		bios(0x15, &r);
+		expect(exits() == before + 1, "%xh: exits", functions[i]);
+	}
+	kept("int15_no_exits", "INT 15h costs no exit, whether the hook answers or the BIOS");
+}
+
 static void in_v86(const char *name, const char *sentence)
 {
 	struct bios_regs r = { .eax = 0x8800 };
@@ -176,6 +206,46 @@ static void pci_bios(void)
 	kept("pci_bios", "PCI BIOS calls of INT 1Ah work and agree with the ports");
 }
 
+/* The 32-bit BIOS (BIOS32 service directory, PCI BIOS 2.1): called in protected mode, as drivers did. */
+struct bios32 { u8 signature[4]; u32 entry; } __attribute__((packed));
+
+static const struct bios32 *find_bios32(void)
+{
+	for (u32 at = 0xe0000; at < MIB; at += 16)
+		if (!memcmp((void *)at, "_32_", 4))
+			return (void *)at;
+	return NULL;
+}
+
+static void far_call(u32 at, struct bios_regs *r)
+{
+	__asm__ volatile("push %%cs; call *%5" : "+a"(r->eax), "+b"(r->ebx), "+c"(r->ecx), "+d"(r->edx), "+D"(r->edi)
+			 : "S"(at) : "memory", "cc");
+}
+
+static void pci_bios32(void)
+{
+	const struct bios32 *directory = find_bios32();
+	struct bios_regs r = { .eax = 0x49435024 };	/* "$PCI" */
+
+	if (!directory) {
+		expect(false, "no BIOS32 service directory");
+		kept("bios32", "the 32-bit BIOS finds its PCI services");
+		return;
+	}
+	far_call(directory->entry, &r);
+	expect((u8)r.eax == 0, "al %x", r.eax);
+	kept("bios32", "the 32-bit BIOS finds its PCI services");
+	u32 entry = r.ebx + r.edx;
+	r = (struct bios_regs){ .eax = PCI_BIOS << 8 | 1 };
+	far_call(entry, &r);
+	expect(r.edx == 0x20494350 && !(r.eax & 0xff00), "B101h: edx %x ax %x", r.edx, r.eax);
+	r = (struct bios_regs){ .eax = PCI_BIOS << 8 | 9 };
+	far_call(entry, &r);
+	expect((u16)r.ecx == 0x8086, "B109h: cx %x", r.ecx);
+	kept("pci_bios32", "PCI BIOS calls in protected mode work");
+}
+
 void guest_main(void)
 {
 	e820();
@@ -183,6 +253,7 @@ void guest_main(void)
 	older_calls();
 	hook();
 	other_int15();
+	no_exits();
 	in_v86("v86", "a V86 task gets the same answers");
 	paging_32();
 	in_v86("v86_paged", "a V86 task under 32-bit paging gets the same answers");
@@ -191,4 +262,5 @@ void guest_main(void)
 	in_v86("v86_pae", "a V86 task under PAE paging gets the same answers");
 	paging_off();
 	pci_bios();
+	pci_bios32();
 }
