@@ -51,7 +51,7 @@ def menu(options, loader, hypervisor):
     entries = ""
     for entry in options.grub_menuentry:
         title, _, commands = entry.partition("{")
-        entries += f'menuentry "{title.strip()}" {{\n\t{commands.rstrip().removesuffix("}")}\n}}\n'
+        entries += f'menuentry "{title.strip()}" {{\n\t{commands.rstrip().removesuffix("}").strip()}\n}}\n'
     return MENU.format(
         timeout=options.grub_timeout, places=find_next_disk(), subarch=options.subarch,
         loader=loader, hypervisor=hypervisor, cmdline=" ".join(words), entries=entries,

@@ -39,9 +39,9 @@ def _try_lock(path):
 
 
 @contextlib.contextmanager
-def lock(name, places=1):
-    """Hold one of `places` places of the machine-wide lock `name`, waiting for it."""
-    locks = folder() / "locks"
+def lock(name, places=1, within=None):
+    """Hold one of `places` places of the lock `name`, waiting for it; machine-wide, or for those who share a folder."""
+    locks = (within or folder()) / "locks"
     locks.mkdir(exist_ok=True)
     told = False
     held = None

@@ -3,6 +3,7 @@
 # `long` run only with --long (make check-long); all others are part of make check.
 # A long test names its group, long("smp4"), and --long=GROUP runs that group alone.
 
+import os
 import pathlib
 import sys
 
@@ -37,6 +38,12 @@ def pytest_collection_modifyitems(config, items):
     left = [item for item in items if group(item) == wanted]     # without --long: those of no group
     config.hook.pytest_deselected(items=[item for item in items if item not in left])
     items[:] = left
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_by_workers(tmp_path_factory):
+    own = tmp_path_factory.getbasetemp()
+    harness.shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ import qemu
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = cache.REPO / "build"
 REACHED = {"busybox": "GUEST: init reached", "kvm": "GUEST: init reached", "systemd": "GUEST: logged in"}
+shared = None   # the folder of this run of pytest (conftest.py)
 BOUND = 400     # seconds: a stock Debian boots bare in about 60 when nothing else runs
 
 
@@ -86,6 +87,24 @@ def flat_binary(source, out, base):
     diskimage.run(["ld", "-melf_i386", "-Ttext", hex(base), "-e", "_start", "--oformat", "binary",
                    compiled, "-o", out])
     compiled.unlink()
+
+
+def firmware(folder, pattern, replacement, places=1):
+    """A bochsrc line for Bochs' BIOS with that many matches of `pattern` replaced."""
+    original = (bochs.installed() / "usr/share/bochs/BIOS-bochs-latest").read_bytes()
+    changed, found = re.subn(pattern, replacement, original)
+    assert found == places and len(changed) == len(original)
+    (folder / "bios").write_bytes(changed)
+    return (f'romimage: file="{folder / "bios"}"',)
+
+
+def once(name, say):
+    """The text that say() gives, asked for once by all processes of one run of pytest."""
+    path = shared / name
+    with cache.lock(name, within=shared):
+        if not path.exists():
+            path.write_text(say())
+    return path.read_text()
 
 
 def plain(serial):

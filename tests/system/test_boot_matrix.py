@@ -76,18 +76,31 @@ def test_the_same_build_runs_at_any_base(lab, subarch, sl_base):
 
 
 CHAIN = """\
-set root=hd1
+set root=hd{next}
 chainloader +1
 boot
 """
 
 
-def test_the_hypervisor_on_the_second_disk_boots_the_third(lab, tmp_path):
-    (tmp_path / "empty").mkdir()
-    diskimage.make(tmp_path / "first.img", tmp_path / "empty", CHAIN)
-    disks = [tmp_path / "first.img", harness.grub_disk(), harness.flat_disk("hello.S")]
+def chain_disk(folder, place):
+    """A disk whose GRUB boots the disk behind it, itself being at `place`: with A20 closed, as GRUB leaves it there."""
+    (folder / "empty").mkdir(exist_ok=True)
+    diskimage.make(folder / f"{place}.img", folder / "empty", CHAIN.format(next=place + 1))
+    return folder / f"{place}.img"
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_the_hypervisor_on_a_later_disk_boots_the_one_behind_it(lab, tmp_path, place):
+    disks = [*(chain_disk(tmp_path, before) for before in range(place)), harness.grub_disk(), harness.flat_disk("hello.S")]
     result = lab.run(disks, [HELLO], BOUND, ips=10_000_000)
-    harness.assert_said(result, "GRUB: xmhf amd64 from hd1,msdos1, guest from hd2", "xmhf: base", HELLO)
+    harness.assert_said(result, f"GRUB: xmhf amd64 from hd{place},msdos1, guest from hd{place + 1}", "xmhf: base", HELLO)
+
+
+@pytest.mark.parametrize("subarch", ["amd64", "i386"])
+def test_a_boot_loader_on_us_boots_another_disk(lab, tmp_path, subarch):
+    disks = [harness.grub_disk(subarch), chain_disk(tmp_path, 1), harness.flat_disk("hello.S")]
+    result = lab.run(disks, [HELLO], BOUND, ips=10_000_000)
+    harness.assert_said(result, "xmhf: base", HELLO)
 
 
 def test_the_i386_hypervisor_says_how_much_memory_it_hides(lab):

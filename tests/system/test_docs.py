@@ -22,8 +22,6 @@ def text_of(name):
     return (REPO / name).read_text()
 
 
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_file_that_a_page_names_is_there(page):
     text = page.read_text()
@@ -98,6 +96,14 @@ def test_the_example_hypapp_compiles(source, subarch):  # noqa: F811
     (folder / "hypapp.mk").write_text("APP_SOURCES := mine.c\n")
     make(source, f"SUBARCH={subarch}", "APPROOT=hypapps/mine", "BUILD=build/mine",
          f"build/mine/{subarch}/app/hypapps/mine/mine.c.o")
+
+
+def test_the_demo_prints_what_the_readme_shows(lab):
+    shown = re.search(r"prints this before Debian's kernel starts:\n\n```\n(.*?)```", text_of("README.md"), re.S)[1].splitlines()
+    result = lab.run([harness.grub_disk(cmdline="stat_user=1"), harness.flat_disk("hello.S")], ["PASS hello"], timeout=120, ips=10_000_000)
+    said = [line.rstrip() for line in harness.plain(result.serial).splitlines() if re.match(r"GRUB: |loader: |xmhf: ", line)]
+    assert said == shown[:-1]
+    assert shown[-1] == "GRUB: Debian amd64 from hd1,msdos1"
 
 
 def test_the_grub_entry_for_a_real_machine_boots(lab, tmp_path):

@@ -13,7 +13,6 @@ import time
 
 import pytest
 
-import bochs
 import diskimage
 import harness
 import qemu
@@ -106,13 +105,9 @@ def test_a_refusal_stands_on_the_screen_too(tmp_path):
 
 
 def firmware(folder, feature_control):
-    """A bochsrc line for a BIOS that sets IA32_FEATURE_CONTROL so on every CPU."""
-    original = (bochs.installed() / "usr/share/bochs/BIOS-bochs-latest").read_bytes()
-    changed, places = re.subn(FIRMWARE_SETS_FEATURE_CONTROL,
-                              lambda found: found[1] + bytes([feature_control]), original)
-    assert places == 2, "the BIOS sets the MSR on the first CPU in one place, on others in another"
-    (folder / "bios").write_bytes(changed)
-    return (f'romimage: file="{folder / "bios"}"',)
+    """A bochsrc line for a BIOS that sets IA32_FEATURE_CONTROL so on every CPU: the first in one place, others in another."""
+    return harness.firmware(folder, FIRMWARE_SETS_FEATURE_CONTROL,
+                            lambda found: found[1] + bytes([feature_control]), places=2)
 
 
 def test_vmx_locked_off_by_the_firmware_is_refused(lab, tmp_path):
