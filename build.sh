@@ -53,7 +53,9 @@ help() {
 check_base() {
 	case $1 in
 	auto) return 0 ;;
-	0x | *[!0-9a-fA-Fx]* | ?*x*x* | [!0-9]* | '') die "--sl-base $1: say auto, or a number like 0x10000000" ;;
+	0x | 0x*[!0-9a-fA-F]* | 0[!x]* | [!0]*[!0-9]* | [!0-9]* | '')
+		die "--sl-base $1: say auto, or a number like 0x10000000"
+		;;
 	esac
 	if [ $(($1 % 0x200000)) != 0 ] || [ $(($1)) -lt $((0x200000)) ] || [ $(($1)) -gt $((0xffe00000)) ]; then
 		die "--sl-base $1: say a multiple of 2 MiB (0x200000) below 4 GiB"

@@ -19,7 +19,7 @@ check:
 	@$(MAKE) --no-print-directory both
 	@$(MAKE) --no-print-directory check-unit
 	@$(MAKE) --no-print-directory check-fuzz
-	@$(PYTEST) -n 2
+	@$(PYTEST) -n 2 --dist loadgroup --durations=25
 
 # Costs, as lines BENCH <where> <name> <value>; make bench BENCH=--readme writes them into README.md too.
 bench:

@@ -12,6 +12,7 @@ import pytest
 
 import cache
 
+pytestmark = pytest.mark.xdist_group("build")      # one worker makes the copy and its builds
 SUBARCHS = ("amd64", "i386")
 LONG = pytest.mark.long("build")
 PRODUCTS = ("init-x86-{}.bin", "hypervisor-x86-{}.bin", "hypervisor-x86-{}.bin.gz")
@@ -238,6 +239,9 @@ def test_clean_leaves_the_cache_alone(source, tmp_path):
 @pytest.mark.parametrize("word, line", [
     ("--with-target-subarch=arm", "--with-target-subarch=arm: say i386 or amd64"),
     ("--with-sl-base=high", "--with-sl-base=high: say auto, or a number like 0x10000000"),
+    ("--with-sl-base=08", "--with-sl-base=08: say auto, or a number like 0x10000000"),
+    ("--with-sl-base=12x", "--with-sl-base=12x: say auto, or a number like 0x10000000"),
+    ("--enable-debug-serial=09", "--enable-debug-serial=09: say an I/O port like 0x3f8"),
     ("--with-sl-base=0x10000001", "--with-sl-base=0x10000001: say a multiple of 2 MiB (0x200000) below 4 GiB"),
     ("--with-sl-base=0x100000000", "--with-sl-base=0x100000000: say a multiple of 2 MiB (0x200000) below 4 GiB"),
     ("--with-approot=hypapps/none", "--with-approot=hypapps/none: there is no hypapps/none/hypapp.mk in the source folder"),
@@ -304,7 +308,8 @@ def test_needless_words_are_accepted_with_one_line(source, words):
     ("amd64 --app", "--app needs a value"),
     ("amd64 --app hypapps/none", "--app hypapps/none: there is no hypapps/none/hypapp.mk"),
     ("amd64 --sl-base 0x1234", "--sl-base 0x1234: say a multiple of 2 MiB (0x200000) below 4 GiB"),
-    ("amd64 --sl-base here", "--sl-base here: say auto, or a number like 0x10000000"),
+    *((f"amd64 --sl-base {bad}", f"--sl-base {bad}: say auto, or a number like 0x10000000")
+      for bad in ("here", "08", "010000000", "0x", "0x1g", "1x2", "12x", "2fffff")),
 ])
 def test_bad_words_get_one_line(source, words, line):
     assert build_sh(source, words, status=2) == ("", f"build.sh: {line}\n")
