@@ -153,7 +153,8 @@ def test_nothing_is_made_again_without_a_change(source, built):
     assert made_again(built[1], before) == set()
 
 
-def test_a_changed_header_remakes_what_includes_it(source, built):
+@pytest.mark.parametrize("build", ["build", "./build/", "{}/build"])
+def test_a_changed_header_remakes_what_includes_it(source, built, build):
     subarch, folder = built
     header = "xmhf/runtime/guest/task_switch.h"
     users = {path.with_suffix(".o").relative_to(folder).as_posix() for path in folder.rglob("*.d")
@@ -161,7 +162,7 @@ def test_a_changed_header_remakes_what_includes_it(source, built):
     assert users
     before = times(folder)
     os.utime(source / header)
-    make(source, f"SUBARCH={subarch}")
+    make(source, f"SUBARCH={subarch}", "BUILD=" + build.format(source))
     again = made_again(folder, before)
     assert {name for name in again if name.endswith((".c.o", ".S.o"))} == users
     assert "runtime.elf" in again
