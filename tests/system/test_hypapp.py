@@ -45,9 +45,9 @@ L1S = pytest.mark.parametrize(("subarch", "bits"), [("amd64", ""), ("amd64", "64
 
 
 @L1S
-@pytest.mark.parametrize("guest, promised", [("hyp_exits", 9), ("hyp_memory", 9), ("hyp_events", 6)])
-def test_a_guest_hypervisor_and_its_guest(lab, tmp_path, subarch, bits, guest, promised):
-    said = run(lab, guest + bits, disk_with_testapp(subarch, tmp_path))
+@pytest.mark.parametrize("guest, cpus, promised", [("hyp_exits", 1, 9), ("hyp_memory", 1, 9), ("hyp_events", 1, 6), ("hyp_smp", 2, 3)])
+def test_a_guest_hypervisor_and_its_guest(lab, tmp_path, subarch, bits, guest, cpus, promised):
+    said = run(lab, guest + bits, disk_with_testapp(subarch, tmp_path), cpus)
     assert len(test_guests.promises(said)) == promised
 
 
