@@ -51,6 +51,15 @@ ACCEPTED = (
     Accepted("unchecked", rf"27\.2\.2 host CR4\.CET without CR0\.WP \| \w+ \d+ fails: {ENTERED} -> valid 8"),
     Accepted("unchecked", rf"27\.2\.1\.1 EPTP has one of bits 11:7 set \| \w+ \d+ fails: {ENTERED} -> valid 7"),
     Accepted("unchecked", rf"27\.3\.1\.1 IA-32e mode guest without CR0\.PG \| compat \d+ fails: {ENTERED} -> {FAILED}"),
+    # An NMI that waits goes before the NMI window; there the window goes first, and L1's handler gets the NMI.
+    Accepted("N2", r"NMI window( [^:]*)? waits at entry[^:]*: exit 8 .*, L1's 2 and 2, then 1 and 1 -> "
+                   r"exit 0 q 0 intr 80000202 .*, exit 8 .*, L1's 1 and 1, then 1 and 1"),
+    # An exit by an NMI saves the activity state that L2 was in, and wakes it afterwards.
+    Accepted("I4", r"NMI (exiting|virtual) waits at entry, (HLT|shutdown): (exit 0 q 0 intr 80000202 rip 1800000 flags 2), (.*) -> "
+                   r"\3 act [12], \4"),
+    # An exit that comes on the heels of a debug exception saves RIP from before it. We have one there, by the preemption timer.
+    Accepted("D1", r"NMI neither waits at entry, pending #DB: (exit 18 q 0 len 3 rip 1808103 flags 2 int 8), exit 18 q 0 len 3 "
+                   r"rip 1805004 flags 2, (.*) -> \1, exit 18 q 0 len 3 rip 1800002 flags 2, \2"),
     # VMCALL in root operation is taken for the activation of an SMM monitor, which there isn't.
     Accepted("VMCALL", r"VMCALL in root operation: valid 19 -> valid 1"),
     # A preemption timer of 0 that ends a wait is saved as what is below 0.

@@ -130,9 +130,8 @@ static enum verdict enter(struct vcpu *v, struct nested_vmcs *c)
 		return fail_entry(v, EXIT_BAD_MSR_LOAD, failed);
 	if (xmhf_hypapp.nested_entry && !nested_hypapp_enters(v))
 		return fail_entry(v, EXIT_BAD_GUEST_STATE, ENTRY_FAILURE_OTHER);
-	nested_offer_events(v);
-	if (v->in_l2)
-		nested_ready(v);
+	nested_events_begin(v);
+	nested_ready(v);
 	return RESUME;
 }
 
@@ -167,6 +166,7 @@ bool nested_entry_refused(struct vcpu *v, u32 error)
 	if (xmhf_hypapp.nested_exit)
 		nested_hypapp_refused(v);
 	vmcs_write(ENTRY_INTR_INFO, 0);
+	nested_events_end(v);
 	nested_back_to_l1(v);
 	n->current->dirty = GROUPS_ALL;
 	(void)nested_fail(v, (enum vmfail)error);

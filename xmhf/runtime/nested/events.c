@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Events that reach the CPU while L2 is its guest: L1's NMIs, INIT, interrupts that a hypapp passes on. Who gets them is
- * L1's choice (SDM 26.2); what comes while we run is delivered as if it had come just after the entry.
+ * L1's choice (SDM 26.2); what comes while we run is delivered as if it had come just after the entry, and what L2 can't
+ * have by its exit is L1's.
  */
 #include "guest/interrupts.h"
 #include "nested/events.h"
 #include "nested/hot.h"
 #include "vmx/nmi.h"
+#include "vmx/primary.h"
 
 static bool entry_injects(void) { return vmcs_read32(ENTRY_INTR_INFO) & INTR_VALID; }
 
@@ -17,54 +19,101 @@ static void leave_by(struct vcpu *v, enum exit_reason reason, u32 intr_info)
 	nested_leave(v);
 }
 
-/* An event that is to be injected goes first: L2 gets it and exits again before its first instruction. */
-static bool waits_for_injection(struct vcpu *v)
-{
-	if (!entry_injects())
-		return false;
-	v->nested->event_after_entry = true;
-	vmcs_write(PIN_CTRLS, v->nested->current->pin02 | PIN_PREEMPTION_TIMER);
-	vmcs_write(PREEMPTION_TIMER, 0);
-	return true;
-}
-
-enum verdict nested_after_injection(struct vcpu *v)
+/*
+ * An event that comes before L2 runs goes after all that the entry does (27.7): it may fail, inject an event, deliver a
+ * pending debug exception. So L2 is entered, and exits before it executes anything.
+ */
+static void exit_after_entry(struct vcpu *v)
 {
 	struct nested *n = v->nested;
 
+	if (n->event_after_entry)
+		return;
+	n->event_after_entry = true;
+	n->timer_left = vmcs_read32(PREEMPTION_TIMER);
+	vmcs_write(PIN_CTRLS, n->current->pin02 | PIN_PREEMPTION_TIMER);
+	vmcs_write(PREEMPTION_TIMER, 0);
+}
+
+static void end_waiting(struct vcpu *v)
+{
+	struct nested *n = v->nested;
+
+	if (!n->event_after_entry)
+		return;
 	n->event_after_entry = false;
 	vmcs_write(PIN_CTRLS, n->current->pin02);
-	if (n->current->m->PIN_CTRLS & PIN_PREEMPTION_TIMER)
-		vmcs_write(PREEMPTION_TIMER, n->current->m->PREEMPTION_TIMER);
-	if (n->nmi_waits)
-		work_set(v, WORK_GUEST_NMI);
-	nested_offer_events(v);
+	vmcs_write(PREEMPTION_TIMER, n->timer_left);
+}
+
+/* The window opens after the one instruction that MOV SS or STI protects, unless virtual NMIs are blocked too. */
+static bool in_shadow(void)
+{
+	u32 blocking = vmcs_read32(GUEST_INTERRUPTIBILITY);
+
+	return blocking & (BLOCKING_STI | BLOCKING_MOV_SS) && !(blocking & BLOCKING_NMI);
+}
+
+static bool l1_takes_nmis(const struct nested *n) { return n->current->m->PIN_CTRLS & PIN_NMI; }
+
+static void nmi(struct vcpu *v)
+{
+	struct nested *n = v->nested;
+
+	if (l1_takes_nmis(n) && in_shadow()) {
+		primary_window(v, PRIMARY_NMI_WINDOW, true);
+		return;
+	}
+	n->nmi_waits = false;
+	if (l1_takes_nmis(n))
+		leave_by(v, EXIT_EXCEPTION_NMI, INTR_VALID | INTR_NMI << 8 | NMI_VECTOR);
+	else
+		nmi_deliver(v);			/* L2's, by the rules for L1's own */
+}
+
+enum verdict nested_after_entry(struct vcpu *v)
+{
+	struct nested *n = v->nested;
+
+	end_waiting(v);
+	if (n->init_pending) {
+		n->init_pending = false;
+		leave_by(v, EXIT_INIT, 0);
+	} else if (n->nmi_waits) {
+		nmi(v);
+	}
 	return RESUME;
 }
 
-bool nested_takes_nmi(struct vcpu *v)
+static bool waits_for_sipi(void) { return vmcs_read32(GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_FOR_SIPI; }
+
+void nested_offer_nmi(struct vcpu *v)
 {
 	struct nested *n = v->nested;
-	const struct vmcs12 *m = n->current->m;
 
-	if (!(m->PIN_CTRLS & PIN_NMI))
-		return false;			/* L2's, by the rules for L1's own */
 	n->nmi_waits = true;
-	if (n->nmi_blocked || vmcs_read32(GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_FOR_SIPI || waits_for_injection(v))
-		return true;
-	n->nmi_waits = false;
-	leave_by(v, EXIT_EXCEPTION_NMI, INTR_VALID | INTR_NMI << 8 | NMI_VECTOR);
-	return true;
+	if (!waits_for_sipi() && !(l1_takes_nmis(n) && n->nmi_blocked))
+		exit_after_entry(v);
 }
 
-void nested_offer_events(struct vcpu *v)
+void nested_events_begin(struct vcpu *v)
+{
+	if (waits_for_sipi())
+		__atomic_store_n(&v->waits_for_sipi, true, __ATOMIC_SEQ_CST);
+	else if (v->nested->init_pending)
+		exit_after_entry(v);
+}
+
+void nested_events_end(struct vcpu *v)
 {
 	struct nested *n = v->nested;
 
-	if (!n->init_pending || vmcs_read32(GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_FOR_SIPI || waits_for_injection(v))
-		return;
-	n->init_pending = false;
-	leave_by(v, EXIT_INIT, 0);
+	end_waiting(v);
+	if (n->nmi_waits)
+		work_set(v, WORK_GUEST_NMI);
+	n->nmi_waits = false;
+	if (v->waits_for_sipi)
+		__atomic_store_n(&v->waits_for_sipi, false, __ATOMIC_SEQ_CST);
 }
 
 bool nested_takes_init(struct vcpu *v)

@@ -5,13 +5,13 @@
 
 #include "vmx/vcpu.h"
 
-/* The guest's NMI: true if L1 takes it, now by an exit or as soon as it can. False: it is L2's. */
-bool nested_takes_nmi(struct vcpu *v);
+/* The guest's NMI: an exit to L1 or L2's, as L1's controls say, as soon as it may be. */
+void nested_offer_nmi(struct vcpu *v);
 
 /* The external interrupt @vector that waits in v->pending_vectors: true if L1 was told by an exit. */
 bool nested_takes_interrupt(struct vcpu *v, int vector);
 
-/* The exit right after an injection that an event had to wait for. */
-enum verdict nested_after_injection(struct vcpu *v);
+/* The exit right after the entry that an event had to wait for. */
+enum verdict nested_after_entry(struct vcpu *v);
 
 #endif

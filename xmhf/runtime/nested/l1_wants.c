@@ -45,10 +45,10 @@ bool l1_wants_window(struct vcpu *v, const struct vmcs12 *m)
 	return m->PRIMARY_CTRLS & PRIMARY_INTR_WINDOW;
 }
 
+/* An NMI that waits goes first (26.2). */
 bool l1_wants_nmi_window(struct vcpu *v, const struct vmcs12 *m)
 {
-	(void)v;
-	return m->PRIMARY_CTRLS & PRIMARY_NMI_WINDOW;
+	return !v->nested->nmi_waits && m->PRIMARY_CTRLS & PRIMARY_NMI_WINDOW;
 }
 
 bool l1_wants_hlt(struct vcpu *v, const struct vmcs12 *m)
@@ -57,10 +57,12 @@ bool l1_wants_hlt(struct vcpu *v, const struct vmcs12 *m)
 	return m->PRIMARY_CTRLS & PRIMARY_HLT;
 }
 
+/* The timer goes before NMIs. */
 bool l1_wants_timer(struct vcpu *v, const struct vmcs12 *m)
 {
-	(void)m;
-	return !v->nested->event_after_entry;
+	const struct nested *n = v->nested;
+
+	return !n->event_after_entry || (m->PIN_CTRLS & PIN_PREEMPTION_TIMER && n->timer_left == 0);
 }
 
 /* The hypapp's numbers are ours. */

@@ -33,7 +33,7 @@ static const struct l2_exit_rule {
 	[EXIT_WRMSR]		= { l1_wants_wrmsr,	guest_wrmsr },
 	[EXIT_EPT_VIOLATION]	= { l1_never_wants,	nested_ept_violation },
 	[EXIT_EPT_MISCONFIG]	= { l1_never_wants,	nested_ept_violation },
-	[EXIT_PREEMPTION_TIMER]	= { l1_wants_timer,	nested_after_injection },
+	[EXIT_PREEMPTION_TIMER]	= { l1_wants_timer,	nested_after_entry },
 	[EXIT_VMFUNC]		= { l1_wants_vmfunc,	l2_vmfunc },
 };
 

@@ -36,12 +36,14 @@ static NORETURN void vmx_abort(const struct vcpu *v, const struct nested_vmcs *c
 	cpu_halt_forever();
 }
 
-/* Blocking by NMI in L1 after the exit (28.5.5, and 26.3 for what the entry did to it). */
+/* Blocking by NMI in L1 after the exit (28.5.5, and 26.3 for what the entry did to it); as it was if there was no entry. */
 static u32 blocking_after(const struct nested *n, const struct vmcs12 *m)
 {
 	bool by_nmi = n->exit.reason == EXIT_EXCEPTION_NMI && INTR_TYPE(m->EXIT_INTR_INFO) == INTR_NMI &&
 		      m->EXIT_INTR_INFO & INTR_VALID;
 
+	if (n->exit.reason & EXIT_REASON_ENTRY_FAILED)
+		return vmcs_read32(GUEST_INTERRUPTIBILITY) & BLOCKING_NMI;
 	if (by_nmi)
 		return BLOCKING_NMI;
 	return m->PIN_CTRLS & PIN_VIRTUAL_NMIS ? 0 : m->GUEST_INTERRUPTIBILITY & BLOCKING_NMI;
@@ -71,6 +73,7 @@ void nested_leave(struct vcpu *v)
 
 	if (xmhf_hypapp.nested_exit && !n->exit.untold && nested_hypapp_keeps(v))
 		return;
+	nested_events_end(v);
 	changed = save(n, c);
 	if (loaded)
 		l2_state_read(c, &l2);

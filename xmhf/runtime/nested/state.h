@@ -59,7 +59,8 @@ struct nested {
 	bool on;			/* in VMX operation */
 	bool init_pending;		/* an INIT arrived in VMX root operation */
 	bool nmi_waits;			/* one is L1's, when it can be */
-	bool event_after_entry;		/* something waits for an injection: events.c */
+	bool event_after_entry;		/* L2 exits when it was entered: events.c */
+	u32 timer_left;			/* meanwhile: VMCS02's preemption timer */
 	bool nmi_blocked;		/* NMIs are, all of L2's time: NMI exiting without virtual NMIs */
 	u32 primary01;			/* what VMCS01 has, while L2 runs */
 	u64 vmxon_at;			/* L1-physical */
@@ -138,8 +139,11 @@ u32 msr_area_store(u64 at, u32 count);
 
 /* ---- events.c ---- */
 
-/* What waits for L1, before L2 runs: an exit may come of it. */
-void nested_offer_events(struct vcpu *v);
+/* Before L2 runs: what waits for L1 lets it exit at once. */
+void nested_events_begin(struct vcpu *v);
+
+/* L2's time is over: what waited goes on to wait for L1. With VMCS02 current. */
+void nested_events_end(struct vcpu *v);
 
 /* ---- outcome.c: how VMX instructions end (SDM 31.2) ---- */
 

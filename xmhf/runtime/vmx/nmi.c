@@ -29,11 +29,17 @@ void nmi_in_root(uptr *rip)
 
 void nmi_offer(struct vcpu *v)
 {
+	work_clear(v, WORK_GUEST_NMI);
+	if (v->in_l2)
+		nested_offer_nmi(v);
+	else
+		nmi_deliver(v);
+}
+
+void nmi_deliver(struct vcpu *v)
+{
 	bool busy = vmcs_read32(ENTRY_INTR_INFO) & INTR_VALID || vmcs_read32(GUEST_INTERRUPTIBILITY) & BLOCKS_NMI;
 
-	work_clear(v, WORK_GUEST_NMI);
-	if (v->in_l2 && nested_takes_nmi(v))
-		return;
 	if (vmcs_read32(GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_FOR_SIPI)
 		return;			/* blocked there, and INIT drops it */
 	if (!busy) {
@@ -56,10 +62,11 @@ enum verdict nmi_window(struct vcpu *v)
 	return RESUME;
 }
 
+/* Unblocked first: what waits behind this one is taken before another kick can meet it in the latch. */
 enum verdict nmi_exit(struct vcpu *v)
 {
-	take(v);
 	nmi_unblock();
+	take(v);
 	return RESUME;
 }
 

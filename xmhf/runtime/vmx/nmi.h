@@ -11,8 +11,11 @@
 /* An NMI that arrived in root mode; *@rip may be moved to restart an entry that is about to happen. */
 void nmi_in_root(uptr *rip);
 
-/* WORK_GUEST_NMI: inject it now, or ask for the window. */
+/* WORK_GUEST_NMI: the guest's, or its guest's. */
 void nmi_offer(struct vcpu *v);
+
+/* Injects it now, or asks for the window; into whatever the current VMCS runs. */
+void nmi_deliver(struct vcpu *v);
 
 /* INIT: what was pending for the guest is gone. */
 void nmi_forget(struct vcpu *v);
