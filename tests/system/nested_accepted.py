@@ -60,6 +60,16 @@ ACCEPTED = (
     # An exit that comes on the heels of a debug exception saves RIP from before it. We have one there, by the preemption timer.
     Accepted("D1", r"NMI neither waits at entry, pending #DB: (exit 18 q 0 len 3 rip 1808103 flags 2 int 8), exit 18 q 0 len 3 "
                    r"rip 1805004 flags 2, (.*) -> \1, exit 18 q 0 len 3 rip 1800002 flags 2, \2"),
+    # INIT in root operation is lost; a CPU remembers it until an entry or VMXOFF. After an entry it comes behind the injected event.
+    Accepted("S1", r"INIT[^:]* in root[^:]*: (exit 33 \(entry failed\) q 0, )?exit (52|18) .* -> (exit 33 \(entry failed\) q 0, )?"
+                   r"exit 3 q 0 rip .*"),
+    Accepted("S1", r"INIT in root, then VMXOFF, at last: goes on -> waits for SIPI"),
+    # Waiting for SIPI is done by masking NMIs, and the mask stays: the exit says blocking by NMI, and L1 has that too.
+    Accepted("S2", r"[^:]*SIPI[^:]*: (exit 4 q 12 rip 1800000 flags 2) int 8, (.*) -> \1, \2"),
+    Accepted("S2", r"[^:]*NMI[^:]*SIPI[^:]*: (exit 4 q 12 rip 1800000 flags 2)( int 8)?, .*, L1's handler 0 and 0 -> "
+                   r"\1, exit 52 q 0 rip 1800008 flags 2, L1's handler 1 and 1"),
+    # An EPT violation on the way to an interrupt's handler saves RFLAGS.RF set, as for a fault; what we fill in EPT02 shows it.
+    Accepted("R1", r"inject flat, interrupt 0 length 0: (.*: 1800000 8) 202 -> \1 10202"),
     # VMCALL in root operation is taken for the activation of an SMM monitor, which there isn't.
     Accepted("VMCALL", r"VMCALL in root operation: valid 19 -> valid 1"),
     # A preemption timer of 0 that ends a wait is saved as what is below 0.

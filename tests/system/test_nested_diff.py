@@ -57,7 +57,9 @@ PROGRAMS = (
     Program("vmx_exit_vectoring"),
     Program("vmx_exit_task"),
     Program("vmx_time"),
+    Program("vmx_inject"),
     Program("vmx_nmi", cpus=2),
+    Program("vmx_init_sipi", cpus=2),
 )
 
 # An L1 in 32-bit mode and one in 64-bit mode.

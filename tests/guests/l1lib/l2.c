@@ -228,6 +228,19 @@ void l2_setup_host(void)
 	vmcs_set(HOST_RIP, (uptr)l2_exited);
 }
 
+void l2_reset(struct l2 *l)
+{
+	u64 vpid = vmcs_get(VPID), eptp = vmcs_get(EPTP);
+
+	set_zeros();
+	set_segments(l->mode);
+	set_registers(l->mode);
+	vmcs_set(VPID, vpid);
+	vmcs_set(EPTP, eptp);
+	if (is_ia32e(l->mode) && CAN_ENTRY(ENTRY_LOAD_EFER))
+		vmcs_set(GUEST_EFER, EFER_LME | EFER_LMA);
+}
+
 void l2_setup(struct l2 *l, enum l2_mode mode, u32 with)
 {
 	struct vmx_result r;

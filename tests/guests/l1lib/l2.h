@@ -61,6 +61,7 @@ struct l2 {
  */
 void l2_setup(struct l2 *l, enum l2_mode mode, u32 with);
 void l2_setup_host(void);		/* that part alone */
+void l2_reset(struct l2 *l);		/* guest state and events alone; the VMCS may be launched */
 void l2_code(const struct l2 *l, const void *code, const void *end);
 
 /* VMLAUNCH or VMRESUME. VMX_OK: there was an exit, or an entry that failed on the guest's state or an MSR. */
