@@ -27,9 +27,10 @@ guest_objects = $(patsubst $(GUEST_SRC)/%,$(GUEST_OUT)/%.o,$(wildcard $(GUEST_SR
 
 L1_NAMES     := $(patsubst $(GUEST_SRC)/l1/%.c,%,$(wildcard $(GUEST_SRC)/l1/*.c))
 L1_LIB       := $(filter-out %_i386.S %_amd64.S %_amd64.c,$(patsubst $(GUEST_SRC)/%,%,$(wildcard $(GUEST_SRC)/l1lib/*.[cS])))
-L1_LIB32     := $(patsubst %,$(GUEST_OUT)/%.o,$(L1_LIB) l1lib/enter_i386.S l1lib/rounds_i386.S)
-L1_LIB64     := $(patsubst %,$(GUEST_OUT)/%.o64,$(L1_LIB) l1lib/start_amd64.S l1lib/trap_amd64.S l1lib/trap_amd64.c \
-		l1lib/enter_amd64.S l1lib/rounds_amd64.S lib/boot.S lib/ap.S lib/say.c lib/start.c lib/smp.c lib/paging.c)
+L1_LIB_OF     = $(patsubst $(GUEST_SRC)/%,%,$(wildcard $(GUEST_SRC)/l1lib/*_$(1).[cS]))
+L1_LIB32     := $(patsubst %,$(GUEST_OUT)/%.o,$(L1_LIB) $(call L1_LIB_OF,i386))
+L1_LIB64     := $(patsubst %,$(GUEST_OUT)/%.o64,$(L1_LIB) $(call L1_LIB_OF,amd64) lib/boot.S lib/ap.S lib/say.c lib/start.c \
+		lib/smp.c lib/paging.c)
 
 guests: $(GUEST_NAMES:%=$(GUEST_OUT)/%.img) $(L1_NAMES:%=$(GUEST_OUT)/%.img) $(L1_NAMES:%=$(GUEST_OUT)/%64.img)
 

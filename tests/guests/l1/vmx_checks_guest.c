@@ -204,6 +204,28 @@ static const struct row pdptes[] = {
 	  C(MEMORY(L2_PDPT + 16, 0x1001)) },
 };
 
+/*
+ * Rules that emulated CPUs don't enforce. A hypervisor may leave them to the CPU, but with MSRs to load it can't: those
+ * can't be taken back.
+ */
+#define LOADS_MSR	SET(ENTRY_MSR_LOAD_ADDR, ROW_PAGE(6)), MEMORY(ROW_PAGE(6), MSR_SYSENTER_CS), SET(ENTRY_MSR_LOAD_COUNT, 1)
+
+static const struct row before_msrs[] = {
+	{ N, 0, "27.3.1.1 IA32_DEBUGCTL has a reserved bit set", C(LOADS_MSR, LOAD(DEBUG)), C(SET(GUEST_DEBUGCTL, BIT(31))),
+	  C(SET(GUEST_DEBUGCTL, 0)) },
+	{ N, 0, "27.3.1.1 IA32_PERF_GLOBAL_CTRL has a reserved bit set", C(LOADS_MSR, LOAD(PERF)),
+	  C(SET(GUEST_PERF_GLOBAL_CTRL, 1ull << 63)), C(SET(GUEST_PERF_GLOBAL_CTRL, 0)) },
+	{ L2_LONG, 0, "27.3.1.4 RIP in 64-bit mode isn't canonical", C(LOADS_MSR), C(SET(GUEST_RIP, NOT_CANONICAL)), NOTHING },
+	{ L2_V86, EPT, "27.3.1.4 RFLAGS.VM without CR0.PE", C(LOADS_MSR, UNRESTRICTED), C(OFF(GUEST_CR0, CR0_PG | CR0_PE)),
+	  C(OFF(GUEST_CR0, CR0_PG)) },
+	{ N, 0, "27.3.1.5 virtual NMI injected while NMIs are blocked", C(LOADS_MSR, ON(PIN_CTRLS, PIN_NMI), BLOCKED(NMI), NMI),
+	  C(ON(PIN_CTRLS, PIN_VIRTUAL_NMIS)), NOTHING },
+	{ N, 0, "27.3.1.5 pending debug exceptions lack BS of a single step", C(LOADS_MSR, TF_ON, BLOCKED(MOV_SS)), NOTHING,
+	  C(PENDING(PENDING_BS)) },
+	{ N, 0, "27.3.1.5 pending debug exceptions have BS without a single step", C(LOADS_MSR, PENDING(PENDING_BS), BLOCKED(MOV_SS)),
+	  NOTHING, C(TF_ON) },
+};
+
 void guest_main(void)
 {
 	if (!l1_begin())
@@ -212,5 +234,6 @@ void guest_main(void)
 	rows_run(registers, ARRAY_SIZE(registers));
 	rows_run(states, ARRAY_SIZE(states));
 	rows_run(pdptes, ARRAY_SIZE(pdptes));
+	rows_run(before_msrs, ARRAY_SIZE(before_msrs));
 	vmx_disable();
 }

@@ -3,7 +3,7 @@
 #include "ept.h"
 #include "l2.h"
 
-#define VMCSS	64
+#define VMCSS	100
 
 static struct l2 l2;
 static const u8 vmcall_hlt[] = { 0x0f, 0x01, 0xc1, 0xf4 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Seeded random entries: a valid VMCS with a few fields changed, entered, and what happened, a line a seed. The harness
- * writes the first seed and their number into the image, behind SEED_MAGIC.
+ * Seeded random entries: a valid VMCS with a few fields changed, entered, and what happened, a line a seed. Long tests
+ * write another first seed and number into the image, behind SEED_MAGIC.
  */
 #include "ept.h"
 #include "rows.h"
@@ -9,8 +9,12 @@
 #define SEED_MAGIC	"seeds here:"
 #define GUARD_TICKS	100000
 #define CHANGES_MAX	3
+#define LOW_END		0x2000u		/* what the BIOS keeps there is the machine's: L2 may run into it or read it */
+#define HLT		0xf4
+#define IMAGE_AT	0x6000u		/* L1's own code, data and stack */
+#define IMAGE_END	0xa0000u
 
-static volatile struct { char magic[12]; u32 first, count; } order = { SEED_MAGIC, 1, 300 };
+static volatile struct { char magic[12]; u32 first, count; } order = { SEED_MAGIC, 1, 2000 };
 
 static struct l2 l2;
 static u64 state;
@@ -140,6 +144,25 @@ static void addresses(void)
 	vmcs_set(EXCEPTION_BITMAP, ~0u);
 }
 
+/* What L2 finds is a matter of the seed alone. */
+static void memory_and_registers(void)
+{
+	u8 *low = NULL;
+
+	__asm__("" : "+r"(low));
+	memset(low, HLT, LOW_END);
+	l2.ax = l2.bx = l2.cx = l2.dx = l2.si = l2.di = l2.bp = ROW_PAGE(0);	/* bits 15:0 are 0 */
+}
+
+/* Wherever an L2 with EPT runs to, this program stays what it is. */
+static void protect_image(void)
+{
+	l2.eptp = ept_new();
+	ept_identity(l2.eptp);
+	for (u32 at = IMAGE_AT; at < IMAGE_END; at += 4096)
+		*ept_entry(l2.eptp, at, EPT_4K) &= ~(u64)EPT_W;
+}
+
 static void seed(u32 number)
 {
 	static const u8 code[] = { 0x0f, 0x01, 0xc1, 0xf4 };
@@ -153,6 +176,7 @@ static void seed(u32 number)
 	while (!l2_can(mode));
 	l2_setup(&l2, mode, random(4) & (CAN_SECONDARY(SECONDARY_VPID) ? 3 : 1));
 	addresses();
+	memory_and_registers();
 	l2_code(&l2, code, code + sizeof(code));
 	changes = 1 + random(CHANGES_MAX);
 	say("R %u %s ", number, l2_mode_names[mode]);
@@ -179,6 +203,7 @@ void guest_main(void)
 	if (!l1_begin())
 		return;
 	vmx_enable();
+	protect_image();
 	for (u32 i = 0; i < order.count; i++)
 		seed(order.first + i);
 	vmx_disable();

@@ -306,4 +306,7 @@ void spin(u32 rounds);
 /* INT vector in a virtual-8086 task, interrupts reflected through the IVT; true: CF was clear. */
 bool v86_int(u8 vector, struct bios_regs *regs);
 
+/* The vector that one instruction's exception has in such a task, or NO_TRAP. */
+u32 v86_try(const u8 *insn, u32 length);
+
 #endif

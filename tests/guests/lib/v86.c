@@ -18,12 +18,17 @@ void v86_go(const struct frame *f);
 
 __asm__(".text; v86_go: mov 4(%esp), %ecx; pushal; mov %esp, back_esp; mov %ecx, %esp; jmp trap_return");
 
+static void back(void)
+{
+	__asm__ volatile("mov %0, %%esp; popal; ret" : : "r"(back_esp));
+	__builtin_unreachable();
+}
+
 static void leave(const struct frame *f)
 {
 	*answer = (struct bios_regs){ f->edi, f->esi, f->ebp, 0, f->ebx, f->edx, f->ecx, f->eax,
 				      (u16)f->v_es, (u16)f->v_ds, f->eflags };
-	__asm__ volatile("mov %0, %%esp; popal; ret" : : "r"(back_esp));
-	__builtin_unreachable();
+	back();
 }
 
 static void reflect(struct frame *f, u32 vector)
@@ -75,4 +80,30 @@ bool v86_int(u8 vector, struct bios_regs *regs)
 	__asm__ volatile("mov %0, %%gs" : : "r"(SEL_CPU0));
 	handlers[GP_TRAP] = before;
 	return !(regs->flags & FLAG_CF);
+}
+
+static u32 first_vector;
+
+static void take_first(struct frame *f)
+{
+	const u8 *code = (const u8 *)((f->cs << 4) + f->eip);
+
+	first_vector = code[0] == INT_OPCODE && f->error == (END_VECTOR << 3 | ERROR_IDT) ? NO_TRAP : f->vector;
+	back();
+}
+
+u32 v86_try(const u8 *insn, u32 length)
+{
+	void (*before_gp)(struct frame *) = handlers[GP_TRAP], (*before_ud)(struct frame *) = handlers[UD_TRAP];
+	struct frame f = { .eip = CODE_AT, .esp = STACK_AT, .eflags = EFLAGS_VM | IOPL3 | 2, .ds = SEL_DATA32, .es = SEL_DATA32 };
+	const u8 end[] = { INT_OPCODE, END_VECTOR };
+
+	memcpy((void *)CODE_AT, insn, length);
+	memcpy((void *)(CODE_AT + length), end, sizeof(end));
+	handlers[GP_TRAP] = handlers[UD_TRAP] = take_first;
+	v86_go(&f);
+	__asm__ volatile("mov %0, %%gs" : : "r"(SEL_CPU0));
+	handlers[GP_TRAP] = before_gp;
+	handlers[UD_TRAP] = before_ud;
+	return first_vector;
 }

@@ -114,12 +114,17 @@ static bool find(u64 at, enum ept_rights rights, void **place)
 	return (leaf.rights & rights) == rights && leaf.hpa.at < machine.host_top;
 }
 
-/* A piece that doesn't cross a page; @at is L1-physical. */
+/* A piece that doesn't cross a page; @at is L1-physical. Above all memory reads are ones and writes are lost. */
 static bool touch(u64 at, enum walk_kind kind, void *data, size_t length)
 {
 	void *place;
 	bool found;
 
+	if (at >= machine.host_top) {
+		if (data && kind != WALK_WRITE)
+			memset(data, 0xff, length);
+		return true;
+	}
 	lock_take(&ept01_lock);
 	found = find(at, kind == WALK_WRITE ? EPT_RW : EPT_R, &place);
 	if (found && data && kind == WALK_WRITE) {
@@ -132,20 +137,11 @@ static bool touch(u64 at, enum walk_kind kind, void *data, size_t length)
 	return found;
 }
 
-/* A CPU reads ones where there is no memory. */
-static bool read_l1_entry(u64 at, void *entry, u32 size)
-{
-	if (at < machine.host_top)
-		return touch(at, WALK_READ, entry, size);
-	memset(entry, 0xff, size);
-	return true;
-}
-
 /* A paging-structure entry. */
 static bool read_entry(void *unused, u64 at, void *entry, u32 size)
 {
 	(void)unused;
-	return to_l1(&at, 0) && read_l1_entry(at, entry, size);
+	return to_l1(&at, 0) && touch(at, WALK_READ, entry, size);
 }
 
 /* The same, and EPT12's flags don't change. */
@@ -157,7 +153,7 @@ static bool peek_entry(void *unused, u64 at, void *entry, u32 size)
 	(void)unused;
 	if (v->in_l2 && (!nested_look(v, (gpa2_t){ at }, &place) || !(place.rights & EPT_R)))
 		return false;
-	return read_l1_entry(place.at.at, entry, size);
+	return touch(place.at.at, WALK_READ, entry, size);
 }
 
 /* A and D; in tables that EPT01 keeps from being written they stay as they are. */
