@@ -7,6 +7,7 @@ import functools
 import os
 import pathlib
 import re
+import struct
 import subprocess
 
 import bochs
@@ -57,6 +58,16 @@ def grub_disk(subarch="amd64", make=(), **options):
 def guest_disk(name):
     """The disk of the tiny guest tests/guests/NAME.c, built if its sources changed."""
     return guest_file(BUILD / "guests" / f"{name}.img")
+
+
+def ordered_disk(disk, magic, first, count):
+    """A tiny guest's disk with two numbers written behind the words `magic` in it."""
+    def build(out):
+        whole = bytearray(disk.read_bytes())
+        word = magic.encode() + b"\0"
+        struct.pack_into("<II", whole, -(-(whole.index(word) + len(word)) // 4) * 4, first, count)
+        out.write_bytes(whole)
+    return cache.made(f"disks/{disk.stem}-{first}-{count}-{cache.key(disk)}.img", build)
 
 
 def light_hypervisor(subarch):

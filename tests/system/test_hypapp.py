@@ -52,6 +52,12 @@ def test_a_guest_hypervisor_and_its_guest(lab, tmp_path, subarch, bits, guest, c
 
 
 @SUBARCHS
+def test_vmx_structures_are_no_way_to_protected_pages(lab, tmp_path, subarch):
+    said = run(lab, "testapp_vmx", disk_with_testapp(subarch, tmp_path))
+    assert test_guests.promises(said) == ["structures", "free"]
+
+
+@SUBARCHS
 @pytest.mark.parametrize("option, user", [("", "#UD"), ("stat_user=1", "may")])
 def test_core_calls(lab, subarch, option, user):
     said = run(lab, "hypercall", harness.grub_disk(subarch, cmdline=option))

@@ -8,7 +8,6 @@ import dataclasses
 import functools
 import pathlib
 import re
-import struct
 
 import pytest
 
@@ -23,7 +22,6 @@ TICKS = 8_000_000_000
 BAD_MSRS_FAULT = ("cpu: ignore_bad_msrs=0",)    # as on a CPU; Bochs reads 0 else
 AGAIN = ", time "
 RESULTS = 1500          # at least so many different experiments, seeds not counted
-SEED_MAGIC = b"seeds here:\0"
 SEEDS_ENTER = 0.3       # at least this part of the seeds gets into L2
 
 HASWELL = bochs.Machine.model
@@ -43,6 +41,7 @@ class Program:
         return "-".join(map(str, (self.name, *self.seeds)))
 
 
+ELSEWHERE = {"vmx_misbehave"}      # test_nested_misbehave.py has it
 SEEDS = Program("vmx_seeds")
 PROGRAMS = (
     Program("vmx_hello"),
@@ -84,16 +83,7 @@ def name_of(run):
 
 def image(program, bits):
     disk = harness.guest_disk(program.name + ("64" if bits == 64 else ""))
-    return seeded(disk, *program.seeds) if program.seeds else disk
-
-
-def seeded(disk, first, count):
-    """The disk of vmx_seeds with other seeds than its own."""
-    def build(out):
-        whole = bytearray(disk.read_bytes())
-        struct.pack_into("<II", whole, whole.index(SEED_MAGIC) + len(SEED_MAGIC), first, count)
-        out.write_bytes(whole)
-    return cache.made(f"disks/{disk.stem}-{first}-{count}-{cache.key(disk)}.img", build)
+    return harness.ordered_disk(disk, "seeds here:", *program.seeds) if program.seeds else disk
 
 
 def run(test, disks, program, model):
@@ -155,7 +145,11 @@ def test_seeds_enter_l2(bits):
 
 
 def test_every_rule_of_vm_entry_has_a_failing_case_and_a_passing_neighbour():
+    """On the bare emulator or, where that doesn't check, on us, as an accepted difference."""
     said = [(name, result) for on in BARE for name, result in bare(*on).items()]
+    ours = [line for on in ON_US if on[0] == "amd64" and on[1].name.startswith("vmx_checks") for line in differences(*on)
+            if nested_accepted.accepts(line)]
+    said += [(name, result.split(" -> ")[1]) for name, result in (line.split(": ", 1) for line in ours)]
     missing = [f"{section} {text}" for _, section, text in nested_rules.without_results(said)]
     assert sorted(missing) == sorted(nested_accepted.RULES_WITHOUT_RESULT)
 
@@ -172,4 +166,4 @@ def test_every_accepted_difference_is_seen():
 
 def test_every_program_is_in_the_table():
     sources = (pathlib.Path(__file__).parent.parent / "guests/l1").glob("vmx_*.c")
-    assert {source.stem for source in sources} == {program.name for program in PROGRAMS}
+    assert {source.stem for source in sources} - ELSEWHERE == {program.name for program in PROGRAMS}

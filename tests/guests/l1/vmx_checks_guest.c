@@ -211,8 +211,6 @@ static const struct row pdptes[] = {
 #define LOADS_MSR	SET(ENTRY_MSR_LOAD_ADDR, ROW_PAGE(6)), MEMORY(ROW_PAGE(6), MSR_SYSENTER_CS), SET(ENTRY_MSR_LOAD_COUNT, 1)
 
 static const struct row before_msrs[] = {
-	{ N, 0, "27.3.1.1 IA32_DEBUGCTL has a reserved bit set", C(LOADS_MSR, LOAD(DEBUG)), C(SET(GUEST_DEBUGCTL, BIT(31))),
-	  C(SET(GUEST_DEBUGCTL, 0)) },
 	{ N, 0, "27.3.1.1 IA32_PERF_GLOBAL_CTRL has a reserved bit set", C(LOADS_MSR, LOAD(PERF)),
 	  C(SET(GUEST_PERF_GLOBAL_CTRL, 1ull << 63)), C(SET(GUEST_PERF_GLOBAL_CTRL, 0)) },
 	{ L2_LONG, 0, "27.3.1.4 RIP in 64-bit mode isn't canonical", C(LOADS_MSR), C(SET(GUEST_RIP, NOT_CANONICAL)), NOTHING },

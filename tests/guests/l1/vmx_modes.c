@@ -55,7 +55,8 @@ static void all(const char *where, u32 bits, const struct insn *skipped)
 		struct probe p = ready(bits);
 
 		if (&insns[i] != skipped)
-			result_f(probe_run(&p, insns[i].bytes, insns[i].length), "%s in %u-bit code %s", insns[i].name, bits, where);
+			result_f(probe_run(&p, insns[i].bytes, insns[i].length), "%s in %u-bit code %s", insns[i].name, bits,
+				 where);
 	}
 }
 
@@ -155,8 +156,10 @@ static void vmxon_as(const char *name, u64 at)
 
 static void vmxon_rules(void)
 {
-	static const struct { const char *name; u32 bit; } bits[] = { { "without NE", CR0_NE }, { "with WP", CR0_WP }, { "with TS", CR0_TS },
-		{ "with EM", CR0_EM }, { "with MP", CR0_MP }, { "with AM", CR0_AM }, { "with CD", CR0_CD } };
+	static const struct { const char *name; u32 bit; } bits[] = {
+		{ "without NE", CR0_NE }, { "with WP", CR0_WP }, { "with TS", CR0_TS }, { "with EM", CR0_EM }, { "with MP", CR0_MP },
+		{ "with AM", CR0_AM }, { "with CD", CR0_CD },
+	};
 	u32 *region = vmcs_region();
 	u64 at = physical(region), end = 1ull << vmx_address_bits();
 	uptr cr0 = READ_CR(0), cr4 = READ_CR(4);

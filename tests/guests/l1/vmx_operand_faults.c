@@ -72,7 +72,8 @@ static void say_run(const struct probe *p, struct vmx_result r)
 #define BYTES	0x4			/* a limit in bytes, 32-bit */
 #define BYTES16	0x0
 
-enum { DATA_RW = 0x93, DATA_RO = 0x91, DATA_DOWN = 0x97, DATA_DOWN_RO = 0x95, CODE_X = 0x99, CODE_XR = 0x9b, CODE_CONFORMING = 0x9f };
+enum { DATA_RW = 0x93, DATA_RO = 0x91, DATA_DOWN = 0x97, DATA_DOWN_RO = 0x95, CODE_XR = 0x9b,
+       CODE_CONFORMING = 0x9f, CODE_X = 0x99 };
 
 static const struct segment_case {
 	const char *name;
@@ -97,7 +98,6 @@ static const struct segment_case {
 	{ "32-bit expand-down over 64 KiB", AREA - 0xf000, 0x7ff, DATA_DOWN, BYTES, 0x10000, true },
 	{ "read-only",			    AREA, 0xfff, DATA_RO, BYTES, 0x800, false },
 	{ "read-only expand-down",	    AREA, 0x7ff, DATA_DOWN_RO, BYTES, 0x800, false },
-	{ "execute-only",		    AREA, 0xfff, CODE_X, BYTES, 0x800, false },
 	{ "readable code",		    AREA, 0xfff, CODE_XR, BYTES, 0x800, false },
 	{ "conforming code",		    AREA, 0xfff, CODE_CONFORMING, BYTES, 0x800, false },
 	{ "wrapping at 4 GiB by its base",  0xfffff000u, 0xfffff, DATA_RW, G4K, AREA + 0x1800, false },
@@ -121,8 +121,6 @@ static void in_segment(enum vmx_insn insn, const struct segment_case *c, u32 o)
 	good_operand(insn, operand);
 	memcpy(at((u32)(c->base + (u32)f.displacement)), operand, 16);
 	*(o == 0 ? &p.es : o == 1 ? &p.fs : &p.ds) = SEL_TEST;
-	if (c->access == CODE_X)			/* not to be loaded into a data segment */
-		return;
 	say("R %s %s, %s: ", vmx_insns[insn].name, c->name, overrides[o].name);
 	say_run(&p, run(&p, insn, &f));
 }
@@ -182,6 +180,11 @@ static void other_segments(enum vmx_insn insn)
 	p = probe_begin(32);
 	f.segment = 0x2e;
 	say("R %s with CS: ", vmx_insns[insn].name);
+	say_run(&p, run(&p, insn, &f));
+	p = probe_begin(32);
+	descriptor_set(SEL_TEST, 0, 0xfffff, CODE_X, G4K);
+	p.code_selector = SEL_TEST;
+	say("R %s with an execute-only CS: ", vmx_insns[insn].name);
 	say_run(&p, run(&p, insn, &f));
 	p = probe_begin(32);
 	f.segment = 0x65;

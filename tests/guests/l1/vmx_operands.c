@@ -214,7 +214,8 @@ static void show_wrong(struct tally *t, const struct form *f, struct vmx_result 
 {
 	if (t->shown++ >= WRONG_SHOWN)
 		return;
-	say("wrong: mod %u base %u index %u scale %u displacement %x: ", f->mod, f->base, f->index, f->scale, (u32)f->displacement);
+	say("wrong: mod %u base %u index %u scale %u displacement %x: ", f->mod, f->base, f->index, f->scale,
+	    (u32)f->displacement);
 	say_result(r);
 	say("\n");
 }

@@ -119,7 +119,8 @@ u32 probe_encode(u8 *to, enum vmx_insn insn, u32 bits, const struct form *f, u8 
 
 struct probe probe_begin(u32 bits)
 {
-	struct probe p = { .es = SEL_DATA32, .ss = SEL_DATA32, .ds = SEL_DATA32, .fs = SEL_DATA32, .flags = FLAGS_SET, .bits = bits };
+	struct probe p = { .es = SEL_DATA32, .ss = SEL_DATA32, .ds = SEL_DATA32, .fs = SEL_DATA32, .flags = FLAGS_SET,
+			   .bits = bits };
 
 	if (!stack)
 		stack = pages_take(STACK_PAGES);
@@ -153,7 +154,8 @@ struct vmx_result probe_run(struct probe *p, const u8 *insn, u32 length)
 	memcpy(code, insn, length);
 	end(code + length, p->bits);
 	p->target = PROBE_CODE;
-	p->target_selector = p->bits == 64 ? SEL_CODE64 : p->bits == 32 ? SEL_CODE32 : SEL_CODE16;
+	p->target_selector = p->code_selector ? p->code_selector : p->bits == 64 ? SEL_CODE64 : p->bits == 32 ? SEL_CODE32 :
+			     SEL_CODE16;
 	p->back = PROBE_CODE + length;
 	probe_now = *p;
 	probe_go();

@@ -25,6 +25,7 @@ struct probe {
 	uptr flags;			/* before and after */
 	u32 target, target_selector, back;
 	u32 bits;			/* of the code: 16, 32, 64; in a 64-bit L1 the first two are compatibility mode */
+	u32 code_selector;		/* 0: the usual one of that size */
 	u32 fault_offset;		/* how far into the instruction its exception was: 0 */
 };
 

@@ -56,12 +56,12 @@ bool guest_peek(gpa1_t at, void *to, size_t length)
 
 bool guest_read_physical(gpa1_t at, void *to, size_t length)
 {
-	return allowed(at, length, EPT_R) && guest_peek(at, to, length);
+	return machine_is_memory(at.at) && allowed(at, length, EPT_R) && guest_peek(at, to, length);
 }
 
 bool guest_write_physical(gpa1_t at, const void *from, size_t length)
 {
-	return allowed(at, length, EPT_RW) && guest_poke(at, from, length);
+	return machine_is_memory(at.at) && allowed(at, length, EPT_RW) && guest_poke(at, from, length);
 }
 
 bool guest_poke(gpa1_t at, const void *from, size_t length)
@@ -114,6 +114,20 @@ static bool find(u64 at, enum ept_rights rights, void **place)
 	return (leaf.rights & rights) == rights && leaf.hpa.at < machine.host_top;
 }
 
+/* Operands go by doublewords if they can: a device's registers may take no bytes. */
+static void copy(void *to, const void *from, size_t length)
+{
+	volatile u32 *d = to;
+	const volatile u32 *s = from;
+
+	if (length > 16 || ((uptr)to | (uptr)from | length) & 3) {
+		memcpy(to, from, length);
+		return;
+	}
+	for (size_t i = 0; i < length / 4; i++)
+		d[i] = s[i];
+}
+
 /* A piece that doesn't cross a page; @at is L1-physical. Above all memory reads are ones and writes are lost. */
 static bool touch(u64 at, enum walk_kind kind, void *data, size_t length)
 {
@@ -128,10 +142,10 @@ static bool touch(u64 at, enum walk_kind kind, void *data, size_t length)
 	lock_take(&ept01_lock);
 	found = find(at, kind == WALK_WRITE ? EPT_RW : EPT_R, &place);
 	if (found && data && kind == WALK_WRITE) {
-		memcpy(place, data, length);
+		copy(place, data, length);
 		track_wrote((gpa1_t){ at });
 	} else if (found && data) {
-		memcpy(data, place, length);
+		copy(data, place, length);
 	}
 	lock_drop(&ept01_lock);
 	return found;

@@ -18,7 +18,10 @@ bool guest_has_physical(gpa1_t at, size_t length);
 MUST_CHECK bool guest_peek(gpa1_t at, void *to, size_t length);		/* as ourselves */
 MUST_CHECK bool guest_poke(gpa1_t at, const void *from, size_t length);
 
-/* What a CPU does for L1, which EPT doesn't check: false too where a hypapp keeps L1 from it. */
+/*
+ * What a CPU does for L1, which EPT doesn't check: false too where a hypapp keeps L1 from it, and where there is no memory but
+ * a device, which may take accesses of some sizes alone.
+ */
 MUST_CHECK bool guest_read_physical(gpa1_t at, void *to, size_t length);
 MUST_CHECK bool guest_write_physical(gpa1_t at, const void *from, size_t length);
 

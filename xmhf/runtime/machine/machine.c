@@ -63,10 +63,30 @@ u32 machine_memory_bits(void)
 	return machine.maxphyaddr - key_id_bits();
 }
 
+static struct mem_range most_ram;	/* the largest piece: nearly all questions are about it */
+
+static void learn_most_ram(const struct e820_map *map)
+{
+	for (u32 i = 0; i < map->count; i++)
+		if (map->entry[i].type == E820_RAM && map->entry[i].length > most_ram.length)
+			most_ram = (struct mem_range){ map->entry[i].base, map->entry[i].length };
+}
+
+bool machine_is_memory(u64 at)
+{
+	u32 type;
+
+	if (at - most_ram.base < most_ram.length)
+		return true;
+	type = e820_type_at(&machine.handoff.map, at);
+	return type == E820_RAM || type == E820_ACPI || type == E820_NVS || type == E820_PERSISTENT;
+}
+
 void machine_learn(const struct handoff *h)
 {
 	memcpy(&machine.handoff, h, sizeof(*h));
 	machine.guest_map = h->map;
+	learn_most_ram(&h->map);
 	machine.maxphyaddr = cpuid(0x80000000, 0).eax >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xff : 36;
 	machine.host_top = SIZE_4G;
 	if (sizeof(uptr) == 8)

@@ -38,6 +38,9 @@ static inline bool machine_is_ours(u64 at)
 	return at - machine.handoff.base < machine.handoff.size;
 }
 
+/* Is @at memory, and no device or nothing? By the firmware's map. */
+bool machine_is_memory(u64 at);
+
 /* Resets the machine: ACPI's reset register, then port CF9h, then the keyboard controller. */
 NORETURN void machine_reset(void);
 

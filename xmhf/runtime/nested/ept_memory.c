@@ -15,7 +15,8 @@ bool nested_memory(gpa1_t at, enum ept_rights rights, void **place)
 	struct ept_leaf leaf;
 
 	*place = (void *)(uptr)at.at;
-	return at.at < machine.host_top && lookup(NULL, at, &leaf) && !leaf.special && (leaf.rights & rights) == rights;
+	return at.at < machine.host_top && machine_is_memory(at.at) && lookup(NULL, at, &leaf) && !leaf.special &&
+	       (leaf.rights & rights) == rights;
 }
 
 static const u64 *page(void *unused, gpa1_t at)

@@ -4,7 +4,6 @@
 #include "lib/string.h"
 #include "machine/cpu_insn.h"
 #include "machine/machine.h"
-#include "machine/trap.h"
 #include "nested/facts.h"
 
 #define LEAF7_EBX_SGX		BIT(2)
@@ -37,20 +36,6 @@ static u64 perf_global_bits(void)
 	return (BIT64(perf.eax >> 8 & 0xff) - 1) | (BIT64(perf.edx & 31) - 1) << 32;
 }
 
-/* The bits that the MSR takes. Without it (there are emulated CPUs like that) all do. */
-static u64 debugctl_bits(void)
-{
-	u64 bits = 0, old;
-
-	if (!rdmsr_safe(MSR_DEBUGCTL, &old))
-		return ~0ull;
-	for (u32 i = 0; i < 64; i++)
-		if (wrmsr_safe(MSR_DEBUGCTL, old | BIT64(i)))
-			bits |= BIT64(i);
-	wrmsr(MSR_DEBUGCTL, old);
-	return bits;
-}
-
 void facts_init(void)
 {
 	struct cpuid_regs leaf7 = cpuid(0, 0).eax >= 7 ? cpuid(7, 0) : (struct cpuid_regs){ 0 };
@@ -63,7 +48,7 @@ void facts_init(void)
 		.has_lam = more & LEAF7_1_EAX_LAM, .has_sgx = leaf7.ebx & LEAF7_EBX_SGX, .has_rtm = leaf7.ebx & LEAF7_EBX_RTM,
 		.has_bus_lock_trap = leaf7.ecx & LEAF7_ECX_BUS_LOCK,
 		.efer_valid = (long_mode ? EFER_SCE | EFER_LME | EFER_LMA : 0) | (extended & LEAF80000001_EDX_NX ? EFER_NXE : 0),
-		.debugctl_valid = debugctl_bits(), .perf_global_ctrl_valid = perf_global_bits(),
+		.debugctl_valid = ~0ull, .perf_global_ctrl_valid = perf_global_bits(),
 		.read = read,
 	};
 }
