@@ -15,6 +15,23 @@
 #include "vmx/exit.h"
 #include "vmx/nmi.h"
 
+/* What we did for L2 is a step where L1 steps through it by the monitor trap flag (26.5.2): REFLECT then, else RESUME. */
+static enum verdict stepped(struct vcpu *v)
+{
+	if (!(v->nested->current->m->PRIMARY_CTRLS & PRIMARY_MTF))
+		return RESUME;
+	v->nested->exit = (struct l2_exit){ .reason = EXIT_MTF, .made_up = true };
+	return REFLECT;
+}
+
+/* An element of REP INS or OUTS is a step too, though RIP stays. */
+static enum verdict l2_io(struct vcpu *v)
+{
+	enum verdict verdict = guest_io(v);
+
+	return verdict == RESUME ? stepped(v) : verdict;
+}
+
 static const struct l2_exit_rule {
 	bool (*l1_wants)(struct vcpu *v, const struct vmcs12 *m);
 	enum verdict (*ours)(struct vcpu *v);
@@ -28,7 +45,7 @@ static const struct l2_exit_rule {
 	[EXIT_VMREAD]		= { l1_wants_vmread,	l2_vmread },
 	[EXIT_VMWRITE]		= { l1_wants_vmwrite,	l2_vmwrite },
 	[EXIT_CR]		= { l1_wants_cr,	l2_cr },
-	[EXIT_IO]		= { l1_wants_io,	guest_io },
+	[EXIT_IO]		= { l1_wants_io,	l2_io },
 	[EXIT_RDMSR]		= { l1_wants_rdmsr,	guest_rdmsr },
 	[EXIT_WRMSR]		= { l1_wants_wrmsr,	guest_wrmsr },
 	[EXIT_EPT_VIOLATION]	= { l1_never_wants,	nested_ept_violation },
@@ -81,13 +98,20 @@ static void shut_down(struct vcpu *v)
 	nested_leave(v);
 }
 
+static void advance(struct vcpu *v)
+{
+	exit_advance(v);
+	if (stepped(v) == REFLECT)
+		nested_leave(v);
+}
+
 void l2_act(struct vcpu *v, enum verdict verdict)
 {
 	switch (verdict) {
 	case RESUME:
 		break;
 	case ADVANCE:
-		exit_advance(v);
+		advance(v);
 		break;
 	case INJECT:
 		deliver(v);
