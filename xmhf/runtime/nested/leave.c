@@ -57,7 +57,7 @@ static u64 save(struct nested *n, struct nested_vmcs *c)
 		c->m->GUEST_INTERRUPTIBILITY |= BLOCKING_NMI;
 		changed |= HOT(GUEST_INTERRUPTIBILITY);
 	}
-	return changed;
+	return secondary_controls(c->m) & SECONDARY_PML ? changed | HOT(GUEST_PML_INDEX) : changed;	/* ept_event.c moves it */
 }
 
 void nested_leave(struct vcpu *v)
