@@ -100,9 +100,9 @@ static enum guest_access touch(const struct operand *o, enum walk_kind kind, u32
 
 static enum verdict operand_fault(struct vcpu *v, const struct operand *o, enum guest_access how, const struct guest_fault *fault)
 {
-	if (how != GUEST_PAGE_FAULT && o->segment == SS)
+	if (how == GUEST_NOT_CANONICAL && o->segment == SS)
 		return inject(v, SS_FAULT, 0);
-	return guest_inject_fault(v, how, fault);
+	return guest_operand_fault(v, how, fault);
 }
 
 /* The element is through. With REP and more to come RIP stays, but traps and blocking are as after any instruction. */
@@ -118,6 +118,7 @@ static enum verdict next_element(struct vcpu *v, const struct operand *o, u32 by
 		return ADVANCE;
 	exit_advance(v);
 	vmcs_write(GUEST_RIP, v->rip);
+	vmcs_write(GUEST_RFLAGS, vmcs_read(GUEST_RFLAGS) | RFLAGS_RF);		/* between elements: SDM 18.3.1.1 */
 	return RESUME;
 }
 

@@ -271,6 +271,8 @@ static enum guest_access each_page(const struct walk_regs *paging, struct walk_a
 		if (status == GUEST_DONE && (!to_l1(&page.gpa, rights[access.kind]) ||
 					     !touch(page.gpa, access.kind, data, piece)))
 			status = GUEST_FORBIDDEN;
+		if (status == GUEST_FORBIDDEN)
+			fault->linear = linear;
 		if (data)
 			data += piece;
 		linear += piece;
@@ -320,6 +322,13 @@ enum verdict guest_inject_fault(struct vcpu *v, enum guest_access access, const 
 		return inject(v, GP_FAULT, 0);
 	write_cr2((uptr)fault->linear);
 	return inject(v, PF_FAULT, (int)fault->error_code);
+}
+
+enum verdict guest_operand_fault(struct vcpu *v, enum guest_access access, const struct guest_fault *fault)
+{
+	enum verdict refused = access == GUEST_FORBIDDEN ? nested_refusal(v, fault->linear) : RESUME;
+
+	return refused != RESUME ? refused : guest_inject_fault(v, access, fault);
 }
 
 u32 guest_code_bits(void)

@@ -32,11 +32,11 @@ enum guest_access {
 	GUEST_DONE,
 	GUEST_PAGE_FAULT,		/* struct guest_fault says which */
 	GUEST_NOT_CANONICAL,		/* #GP(0), or #SS(0) with the stack segment */
-	GUEST_FORBIDDEN,		/* EPT01 doesn't let the guest: #GP(0) */
+	GUEST_FORBIDDEN,		/* EPT01 doesn't let the guest: #GP(0); or EPT12, L2 */
 };
 
 struct guest_fault {
-	u64 linear;			/* for CR2 */
+	u64 linear;			/* for CR2; with GUEST_FORBIDDEN too */
 	u32 error_code;
 };
 
@@ -49,7 +49,7 @@ struct walk_access guest_access_now(enum walk_kind kind);
 /*
  * Accesses @length bytes at @linear by @paging and @access, as one access of L1's: A and D flags are set, and
  * nothing is read or written unless all pages can be. @data is read into, or written from by WALK_WRITE; NULL
- * only tries. Addresses outside IA-32e mode wrap at 4 GiB. @fault is filled with GUEST_PAGE_FAULT alone.
+ * only tries. Addresses outside IA-32e mode wrap at 4 GiB. @fault is filled with GUEST_PAGE_FAULT and GUEST_FORBIDDEN alone.
  */
 MUST_CHECK enum guest_access guest_access_linear(const struct walk_regs *paging, struct walk_access access, u64 linear,
 						 void *data, size_t length, struct guest_fault *fault);
@@ -63,6 +63,9 @@ MUST_CHECK enum guest_access guest_translate(u64 linear, struct walk_result *to,
 
 /* The exception for what an access came to, anything but GUEST_DONE. */
 MUST_CHECK enum verdict guest_inject_fault(struct vcpu *v, enum guest_access access, const struct guest_fault *fault);
+
+/* The same for the operand of an instruction that we do, where EPT12 may have been what refused L2: an exit to L1 then. */
+MUST_CHECK enum verdict guest_operand_fault(struct vcpu *v, enum guest_access access, const struct guest_fault *fault);
 
 /* 3 in V86 mode, 0 in real mode. */
 static inline u32 guest_cpl(void) { return vmcs_read32(GUEST_SS_AR) >> 5 & 3; }

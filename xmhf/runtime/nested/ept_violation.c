@@ -5,14 +5,14 @@
 #include "nested/state.h"
 #include "nested/ept_event.h"
 
-/* What L1 sees of a violation of its EPT12. */
-static enum verdict tell_l1(struct vcpu *v, const struct nested_vmcs *c, const struct ept02_fault *f, u64 ours)
+/* What L1 sees of a violation of its EPT12; @linear where the qualification says that there is one. */
+static enum verdict tell_l1(struct vcpu *v, const struct nested_vmcs *c, const struct ept02_fault *f, u64 ours, u64 linear)
 {
 	const struct ept12 ept12 = nested_ept12(c, NULL);
 	u64 qualification = ept12_qualification(&ept12, ours, f->ept12.rights);
 
 	if (ept_event_is_ve(c->m, f) && !(vmcs_read32(IDT_VECTORING_INFO) & INTR_VALID) && vmcs_read(GUEST_CR0) & CR0_PE &&
-	    ept_event_write_ve(c->m, f, qualification, vmcs_read(GUEST_LINEAR_ADDR)))
+	    ept_event_write_ve(c->m, f, qualification, linear))
 		return inject(v, VE_FAULT, -1);
 	return nested_reflect(v, EXIT_EPT_VIOLATION, qualification);
 }
@@ -32,7 +32,7 @@ static enum verdict answer(struct vcpu *v, const struct nested_vmcs *c, enum ept
 	case EPT02_RESUME:
 		break;
 	case EPT02_VIOLATION:
-		return tell_l1(v, c, f, ours);
+		return tell_l1(v, c, f, ours, vmcs_read(GUEST_LINEAR_ADDR));
 	case EPT02_MISCONFIGURED:
 		return nested_reflect(v, EXIT_EPT_MISCONFIG, 0);
 	case EPT02_LOG_FULL:
@@ -76,21 +76,25 @@ struct ept12 nested_ept12(const struct nested_vmcs *c, const struct ept12_log *l
 
 bool nested_translate(struct vcpu *v, u64 *at, u32 rights)
 {
-	const struct nested_vmcs *c = v->nested->current;
+	struct nested *n = v->nested;
+	const struct nested_vmcs *c = n->current;
 	struct ept_log log = { .m = c->m };
 	const struct ept12_log log12 = ept_event_log(&log);
 	const struct ept12 ept12 = nested_ept12(c, secondary_controls(c->m) & SECONDARY_PML ? &log12 : NULL);
-	struct ept12_translation to;
+	bool is_walk = !rights || rights == EPT_RW;
 	enum ept12_status status;
 
 	if (!(secondary_controls(c->m) & SECONDARY_EPT))
 		return true;
 	if (!rights)		/* 29.3.3.2 */
 		rights = ept12.accessed_dirty ? EPT_RW : EPT_R;
+	n->refused = (struct ept02_fault){ .at = { *at }, .want = (enum ept_rights)rights };
+	n->refused_walk = is_walk;
 	lock_take(&ept01_lock);
-	status = ept12_walk(&ept12, (gpa2_t){ *at }, (enum ept_rights)rights, &to);
+	status = ept12_walk(&ept12, n->refused.at, n->refused.want, &n->refused.ept12);
 	lock_drop(&ept01_lock);
-	*at = to.at.at;
+	n->refusal = status;
+	*at = n->refused.ept12.at.at;
 	return status == EPT12_OK;
 }
 
@@ -112,4 +116,45 @@ bool nested_look(struct vcpu *v, gpa2_t at, struct nested_place *place)
 	lock_drop(&ept01_lock);
 	*place = (struct nested_place){ to.at, ept_span(to.level), to.rights };
 	return status == EPT12_OK;
+}
+
+/* An exit of the instruction's own comes first: this one is made up, with the addresses and RF that the CPU's would have. */
+static enum verdict refuse(struct vcpu *v, enum verdict verdict, u64 linear)
+{
+	struct nested *n = v->nested;
+
+	if (verdict != REFLECT)
+		return verdict;
+	n->exit.made_up = n->exit.has_addresses = true;
+	n->exit.physical = n->refused.at.at;
+	n->exit.linear = linear;
+	vmcs_write(GUEST_RFLAGS, vmcs_read(GUEST_RFLAGS) | RFLAGS_RF);
+	return REFLECT;
+}
+
+enum verdict nested_refusal(struct vcpu *v, u64 linear)
+{
+	struct nested *n = v->nested;
+	enum verdict verdict = RESUME;
+	u64 ours;
+
+	if (!v->in_l2)
+		return RESUME;
+	ours = (u64)n->refused.want | QUAL_HAS_LINEAR | (n->refused_walk ? 0 : QUAL_TRANSLATED);
+	switch (n->refusal) {
+	case EPT12_OK:
+		break;
+	case EPT12_RETRY:		/* L1 changes it all the time: as if it had been in the way */
+	case EPT12_VIOLATION:
+		verdict = tell_l1(v, n->current, &n->refused, ours, linear);
+		break;
+	case EPT12_MISCONFIGURED:
+		verdict = nested_reflect(v, EXIT_EPT_MISCONFIG, 0);
+		break;
+	case EPT12_LOG_FULL:
+		verdict = nested_reflect(v, EXIT_PML_FULL, 0);
+		break;
+	}
+	n->refusal = EPT12_OK;
+	return refuse(v, verdict, linear);
 }

@@ -47,7 +47,7 @@ static enum verdict access(struct vcpu *v, const struct operand *o, enum walk_ki
 	if (refused != OPERAND_OK)
 		return inject(v, refused == OPERAND_STACK_FAULT ? SS_FAULT : GP_FAULT, 0);
 	how = guest_access_linear(&paging, guest_access_now(kind), linear, data, bytes, &fault);
-	return how == GUEST_DONE ? RESUME : guest_inject_fault(v, how, &fault);
+	return how == GUEST_DONE ? RESUME : guest_operand_fault(v, how, &fault);
 }
 
 enum verdict instruction_read(struct vcpu *v, const struct operand *o, void *to, u32 bytes)

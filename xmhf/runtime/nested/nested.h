@@ -69,6 +69,12 @@ void nested_follow_interrupts(struct vcpu *v);
 /* A machine check while L2 runs, with its CR4.MCE set. True: L1 was told by an exit. */
 bool nested_takes_machine_check(struct vcpu *v);
 
+/*
+ * What becomes of an instruction of L2 that we do, whose access to @linear came to GUEST_FORBIDDEN: the exit to L1, or the
+ * #VE, that EPT12 makes of it. RESUME: EPT12 had allowed it.
+ */
+MUST_CHECK enum verdict nested_refusal(struct vcpu *v, u64 linear);
+
 /* INIT while L1 is in VMX operation: held back, or an exit of L2. False: L1 isn't. */
 bool nested_takes_init(struct vcpu *v);
 

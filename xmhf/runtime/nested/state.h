@@ -50,7 +50,8 @@ struct l2_exit {
 	u32 reason;			/* with the entry-failure bit */
 	bool made_up;			/* no exit of VMCS02's: interruption and IDT-vectoring information aren't valid */
 	bool untold;			/* the hypapp never heard of the entry */
-	u64 qualification;
+	bool has_addresses;		/* with @made_up: the two below */
+	u64 qualification, physical, linear;
 	u32 intr_info, intr_error;	/* with @made_up */
 	u32 vectoring;			/* likewise: what VMCS02 was to inject */
 };
@@ -69,6 +70,9 @@ struct nested {
 	u64 exits_kept[EXIT_REASONS], exits_reflected[EXIT_REASONS];
 	u16 vpid12[NESTED_VPIDS];	/* vpid.c; 0: nobody's */
 	struct l2_exit exit;		/* with verdict REFLECT */
+	struct ept02_fault refused;	/* what EPT12 refused of an access on L2's behalf, */
+	enum ept12_status refusal;	/* and why; EPT12_OK: nothing */
+	bool refused_walk;		/* it was one to L2's paging structures */
 	struct nested_vmcs cached[NESTED_CACHED];
 	struct nested_ept_cpu ept;
 };

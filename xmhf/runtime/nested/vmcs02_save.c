@@ -45,6 +45,10 @@ static u64 save_exit_information(struct nested_vmcs *c, const struct l2_exit *ex
 			SET(IDT_VECTORING_ERROR_CODE, vmcs_read32(ENTRY_ERROR_CODE));
 			SET(EXIT_INSTR_LEN, vmcs_read32(ENTRY_INSTR_LEN));
 		}
+		if (exit->has_addresses) {
+			SET(GUEST_PHYSICAL_ADDR, exit->physical);
+			SET(GUEST_LINEAR_ADDR, exit->linear);
+		}
 		return changed;
 	}
 	TAKE(EXIT_INTR_INFO);
