@@ -28,6 +28,7 @@ HASWELL = bochs.Machine.model
 SKYLAKE = "corei7_skylake_x"
 ARROW_LAKE = "arrow_lake"
 IVY_BRIDGE = "corei7_ivy_bridge_3770k"      # no VMCS shadowing, no accessed and dirty flags
+TALKS = {"ips": 2_000_000}                  # thousands of lines: a byte on the serial line takes fewer instructions then
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Program:
     name: str
     models: tuple = (HASWELL,)
     cpus: int = 1
+    ips: int = 10_000_000
     seeds: tuple = ()       # the first and their number, for vmx_seeds: instead of its own
 
     def __str__(self):
@@ -58,15 +60,22 @@ PROGRAMS = (
     Program("vmx_checks_segments"),
     Program("vmx_msr_areas"),
     SEEDS,
-    Program("vmx_exit_insns", models=(SKYLAKE,)),
-    Program("vmx_exit_forms", models=(SKYLAKE,)),
-    Program("vmx_exit_cr"),
-    Program("vmx_exit_io"),
-    Program("vmx_exit_msr"),
-    Program("vmx_exit_exceptions"),
-    Program("vmx_exit_vectoring"),
-    Program("vmx_exit_task"),
-    Program("vmx_time"),
+    Program("vmx_exit_insns", models=(SKYLAKE,), **TALKS),
+    Program("vmx_exit_forms", models=(SKYLAKE,), **TALKS),
+    Program("vmx_exit_cr", **TALKS),
+    Program("vmx_exit_io", **TALKS),
+    Program("vmx_exit_msr", **TALKS),
+    Program("vmx_exit_exceptions", **TALKS),
+    Program("vmx_exit_vectoring", **TALKS),
+    Program("vmx_exit_task", **TALKS),
+    Program("vmx_time", **TALKS),
+    Program("vmx_step", models=(SKYLAKE,), **TALKS),
+    Program("vmx_apic_access", models=(SKYLAKE,), **TALKS),
+    Program("vmx_apic_virt", models=(SKYLAKE,), **TALKS),
+    Program("vmx_ept_walks", models=(SKYLAKE,), **TALKS),
+    Program("vmx_ept_log", models=(SKYLAKE,), **TALKS),
+    Program("vmx_operands_ept", models=(SKYLAKE,), **TALKS),
+    Program("vmx_shadowing", models=(SKYLAKE,), **TALKS),
     Program("vmx_inject"),
     Program("vmx_nmi", cpus=2),
     Program("vmx_init_sipi", cpus=2),
@@ -88,7 +97,7 @@ def image(program, bits):
 
 def run(test, disks, program, model):
     result = harness.Lab(test).run(disks, ["^DONE", "panic: "], SECONDS, cpus=program.cpus, model=model, memory_mib=256,
-                                   ips=10_000_000, max_ticks=TICKS, extra=BAD_MSRS_FAULT)
+                                   ips=program.ips, max_ticks=TICKS, extra=BAD_MSRS_FAULT)
     harness.assert_said(result, "DONE")
     return harness.plain(result.serial)
 

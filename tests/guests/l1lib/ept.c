@@ -19,7 +19,6 @@ void ept_recycle(void)
 	if (!pool)
 		pool = pages_take(POOL_PAGES);
 	pool_used = 0;
-	(void)vmx_invept(2, 0);
 }
 
 u64 ept_new(void) { return physical(table_take()) | EPTP_DEFAULT; }

@@ -25,7 +25,7 @@
 enum ept_level { EPT_4K = 1, EPT_2M, EPT_1G, EPT_512G };	/* of an entry: what it maps */
 
 u64 ept_new(void);				/* an EPTP with an empty root */
-void ept_recycle(void);				/* the tables made since the last call are free for new ones; INVEPT of all */
+void ept_recycle(void);				/* the tables made since the last call are free for new ones: INVEPT then */
 void ept_identity(u64 eptp);			/* 4 GiB one to one, 2 MiB pages, RWX, write-back */
 
 /*

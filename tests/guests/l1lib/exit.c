@@ -5,6 +5,7 @@
 #define CR0_LOADED	(~(uptr)(CR0_ET | CR0_CD | CR0_NW))	/* what a VM exit sets (28.5.1); ET is 1 */
 #define DR7_RESET	0x400
 #define QUALIFIED_LINEAR BIT(7)		/* of an EPT violation: the linear address is valid */
+#define OPERAND_REGISTER BIT(10)	/* in the instruction information */
 #define IO_STRING	BIT(4)		/* of an I/O exit */
 #define CR_IS_LMSW(q)	(((q) & 0x70) == 0x70)	/* with a memory operand */
 
@@ -88,6 +89,8 @@ void say_exit(void)
 
 	if (reason == EXIT_EPT_VIOLATION)
 		qualification &= ~QUALIFICATION_ADVANCED;
+	if ((reason == EXIT_VMREAD || reason == EXIT_VMWRITE) && vmcs_get(EXIT_INSTR_INFO) & OPERAND_REGISTER)
+		qualification = 0;		/* a displacement otherwise: undefined */
 	say("exit %u%s q %llx", reason & ~ENTRY_FAILED, reason & ENTRY_FAILED ? " (entry failed)" : "", qualification);
 	if (!(reason & ENTRY_FAILED)) {
 		say_defined(reason, qualification);

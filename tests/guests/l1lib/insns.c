@@ -69,6 +69,8 @@ static void run(struct l2 *l, const struct insn_run *how, const struct insn *ins
 		secondary_on(insn->secondary);
 	if (how->prepare)
 		how->prepare(l);
+	if (how->with & L2_WITH_EPT)
+		(void)vmx_invept(2, 0);			/* what was prepared may have been other tables before */
 	r = l2_run(l);
 	say_name(how, insn, as);
 	say(": ");
