@@ -173,6 +173,21 @@ static void clearing_handler(u32 vector)
 	memcpy(to, code, sizeof(code));
 }
 
+/* L2 gets what L1 injects, and executes nothing before the exit. */
+static void after_an_injection(void)
+{
+	l2_of_hypercalls(L2_NATIVE, 0);
+	l1_exits_by_interrupt(true);
+	vmcs_set(ENTRY_INTR_INFO, EVENT(TYPE_HARDWARE, UD_TRAP));
+	vmcall(CALL_INJECT_INTERRUPT, VECTOR, 0, 0);
+	l2_call(0, 0, 0, 0);
+	expect_interrupt("after the injection", EVENT(TYPE_EXTINT, VECTOR));
+	expect(vmcs_get(GUEST_RIP) == UD_HANDLER && !((u32)vmcs_get(IDT_VECTORING_INFO) & EVENT_VALID), "at 0x%llx", vmcs_get(GUEST_RIP));
+	l2_call(0, 0, 0, 0);
+	expect_vmcall("then", UD_HANDLER);
+	kept("after_injection", "an interrupt for L1 comes after what L1 injects into L2");
+}
+
 static void injected_exceptions(void)
 {
 	l2_of_hypercalls(L2_NATIVE, 0);
@@ -217,6 +232,7 @@ void guest_main(void)
 	interrupts_of_l1();
 	controls_stay();
 	injected_interrupts();
+	after_an_injection();
 	injected_exceptions();
 	machine_checks();
 	vmx_disable();

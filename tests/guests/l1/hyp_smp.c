@@ -16,7 +16,7 @@ L2_CODE(count_loop, 32, LOOP("lock incl 0x1e00000"));
 L2_CODE(port_loop, 32, LOOP("mov $0x560, %edx\n in %dx, %al"));
 L2_CODE(tpr_loop, 32, LOOP("movl $0x40, 0x1d01080"));
 
-struct work { const u8 *code, *end; u32 with; bool io_bitmaps, apic; };
+struct work { const u8 *code, *end; u32 with; bool io_bitmaps, apic, sipi; };
 static volatile const struct work *work;
 static volatile u32 *const stop = (volatile u32 *)STOP, *const turns = (volatile u32 *)(STOP + 4);
 static volatile u32 reason;
@@ -39,6 +39,8 @@ static void run_work(void)
 		vmcs_set(VIRTUAL_APIC_ADDR, VAPIC);
 		vmcs_set(APIC_ACCESS_ADDR, APIC_ACCESS);
 	}
+	if (w->sipi)
+		vmcs_set(GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
 	reason = l2_run(&l2).kind == VMX_OK ? exit_reason() : ~0u;
 	work = NULL;
 }
@@ -85,7 +87,7 @@ static bool goes_on(void)
 
 static void page(const char *what, u32 with)
 {
-	const struct work w = { count_loop, count_loop_end, with, false, false };
+	const struct work w = { .code = count_loop, .end = count_loop_end, .with = with };
 	u32 seen = vmcall(CALL_VIOLATIONS, 0, 0, 0).ax, value;
 	struct call c;
 
@@ -104,7 +106,7 @@ static void page(const char *what, u32 with)
 
 static void port(const char *what, bool io_bitmaps)
 {
-	const struct work w = { port_loop, port_loop_end, 0, io_bitmaps, false };
+	const struct work w = { .code = port_loop, .end = port_loop_end, .io_bitmaps = io_bitmaps };
 	u32 before;
 
 	vmcall(CALL_PORT_MODE, SKIP, 0, 0);
@@ -121,7 +123,7 @@ static void port(const char *what, bool io_bitmaps)
 
 static void apic_page(void)
 {
-	const struct work w = { tpr_loop, tpr_loop_end, 0, false, true };
+	const struct work w = { .code = tpr_loop, .end = tpr_loop_end, .apic = true };
 	volatile u32 *tpr = (volatile u32 *)(VAPIC + APIC_TPR);
 
 	begin(&w);
@@ -131,6 +133,26 @@ static void apic_page(void)
 	expect(goes_on() && *tpr == 0, "written while protected: 0x%x", *tpr);
 	vmcall(CALL_UNPROTECT, VAPIC, 0, PAGE);
 	end("APIC page");
+}
+
+/* No kick reaches such a CPU, so nobody may wait for it. */
+static void waiting_for_sipi(void)
+{
+	const struct work w = { .code = count_loop, .end = count_loop_end, .sipi = true };
+	u32 turn = 0;
+
+	*turns = 0;
+	reason = ~0u;
+	work = &w;
+	spin(20000);
+	expect(vmcall(CALL_QUIESCE, STOP, 0, 0).ax == 0, "quiescence");
+	vmcall(CALL_PROTECT, COUNTER, R, PAGE);
+	vmcall(CALL_UNPROTECT, COUNTER, 0, PAGE);
+	expect(*turns == 0 && work, "L2 runs, or has ended by exit %u", reason);
+	ipi(1, ICR_SIPI | 0x12);
+	while (work && turn++ < 1000)
+		spin(100);
+	expect(!work && reason == EXIT_SIPI, "exit %u", reason);
 }
 
 void guest_main(void)
@@ -147,5 +169,9 @@ void guest_main(void)
 	if (CAN_SECONDARY(SECONDARY_APIC_ACCESS)) {
 		apic_page();
 		kept("apic_page", "so is a virtual-APIC page");
+	}
+	if (CAP(MISC) & MISC_WAIT_FOR_SIPI) {
+		waiting_for_sipi();
+		kept("wait_for_sipi", "nobody waits for a CPU whose L2 waits for SIPI");
 	}
 }

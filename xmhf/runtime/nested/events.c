@@ -82,6 +82,7 @@ enum verdict nested_after_entry(struct vcpu *v)
 	} else if (n->nmi_waits) {
 		nmi(v);
 	}
+	work_set(v, WORK_INTERRUPT);
 	return RESUME;
 }
 
@@ -130,8 +131,14 @@ bool nested_takes_interrupt(struct vcpu *v, int vector)
 	const struct vmcs12 *m = v->nested->current->m;
 	bool acknowledges = m->EXIT_CTRLS & EXIT_ACK_INTR;
 
-	if (!(m->PIN_CTRLS & PIN_EXTINT) || entry_injects())
+	if (!(m->PIN_CTRLS & PIN_EXTINT))
 		return false;
+	if (vmcs_read32(GUEST_ACTIVITY_STATE) > ACTIVITY_HLT)
+		return true;			/* blocked there */
+	if (entry_injects()) {
+		exit_after_entry(v);
+		return true;
+	}
 	if (acknowledges)
 		interrupts_dequeue(v, (u8)vector);
 	leave_by(v, EXIT_EXTINT, acknowledges ? INTR_VALID | INTR_EXTINT << 8 | (u32)vector : 0);

@@ -8,7 +8,10 @@
 /* The guest's NMI: an exit to L1 or L2's, as L1's controls say, as soon as it may be. */
 void nested_offer_nmi(struct vcpu *v);
 
-/* The external interrupt @vector that waits in v->pending_vectors: true if L1 was told by an exit. */
+/*
+ * The external interrupt @vector that waits in v->pending_vectors. True: it is L1's, who was told by an exit, or will be as
+ * soon as what is injected into L2 is delivered.
+ */
 bool nested_takes_interrupt(struct vcpu *v, int vector);
 
 /* The exit right after the entry that an event had to wait for. */

@@ -23,8 +23,8 @@ void nested_back_to_l1(struct vcpu *v)
 }
 
 /*
- * Nothing but a reset of the machine ends the shutdown of a VMX abort, so this CPU stays here, where INIT and SIPI don't reach it:
- * the shutdown activity state, which not every CPU has, would end by an NMI.
+ * Nothing but a reset of the machine ends the shutdown of a VMX abort, so this CPU stays here, where INIT and SIPI don't
+ * reach it: the shutdown activity state, which not every CPU has, would end by an NMI.
  */
 static NORETURN void vmx_abort(const struct vcpu *v, const struct nested_vmcs *c, u32 indicator)
 {

@@ -53,7 +53,7 @@ bool nested_entry_refused(struct vcpu *v, u32 error);
  */
 MUST_CHECK bool nested_translate(struct vcpu *v, u64 *at, u32 rights);
 
-/* The same without marks and whatever the rights: @place says which, and the size of EPT12's page. False: EPT12 maps nothing there. */
+/* The same without marks, whatever the rights: @place says which, and the size of EPT12's page. False: nothing is mapped. */
 struct nested_place { gpa1_t at; u64 size; u32 rights; };
 MUST_CHECK bool nested_look(struct vcpu *v, gpa2_t at, struct nested_place *place);
 

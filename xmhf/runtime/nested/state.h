@@ -132,7 +132,7 @@ void nested_back_to_l1(struct vcpu *v);
 /* ---- hypapp.c: asked if the hypapp has such an entry; with VMCS02 current ---- */
 
 bool nested_hypapp_enters(struct vcpu *v);	/* false: it doesn't let L2 run */
-bool nested_hypapp_keeps(struct vcpu *v);	/* true: the exit in nested->exit isn't L1's, L2's next entry is ready, or L1's after all */
+bool nested_hypapp_keeps(struct vcpu *v);	/* true: the exit in nested->exit isn't L1's, and what is to come instead is ready */
 void nested_hypapp_refused(struct vcpu *v);	/* the entry ended in VMfail, for a rule of the CPU that we don't know */
 
 /* ---- msr_area.c: the MSR areas of VMCS12 (SDM 27.4, 28.4, 28.6), for what is current ---- */
