@@ -39,6 +39,8 @@ static const struct row {
 	{ "SIPI to L2 in shutdown", ACTIVITY_SHUTDOWN, .sends = { SIPI } },
 	{ "SIPI to L2 that waits for it", ACTIVITY_WAIT_FOR_SIPI, .sends = { SIPI } },
 	{ "two SIPIs to L2 that waits for one", ACTIVITY_WAIT_FOR_SIPI, .sends = { SIPI, ICR_SIPI | 0x55 } },
+	{ "INIT, SIPI to L2 that waits for SIPI", ACTIVITY_WAIT_FOR_SIPI, .sends = { ICR_INIT, SIPI } },
+	{ "INIT, SIPI to L2 that waits for SIPI, exiting", ACTIVITY_WAIT_FOR_SIPI, .pin = PIN_NMI, .sends = { ICR_INIT, SIPI } },
 	{ "NMI to L2 that waits for SIPI, neither", ACTIVITY_WAIT_FOR_SIPI, .sends = { ICR_NMI, SIPI } },
 	{ "NMI to L2 that waits for SIPI, exiting", ACTIVITY_WAIT_FOR_SIPI, .pin = PIN_NMI, .sends = { ICR_NMI, SIPI } },
 	{ "NMI to L2 that waits for SIPI, virtual", ACTIVITY_WAIT_FOR_SIPI, .pin = PIN_NMI | PIN_VIRTUAL_NMIS,

@@ -13,7 +13,8 @@
 #define PIT_COMMAND	0x43
 #define PIT_MODE2	0x34
 #define PIT_HZ		1193182u
-#define TICKS_HZ	200u
+#define PIT_COUNT	(PIT_HZ / 200)
+#define PIT_COUNT_MAX	0xffffu
 
 #define APIC_EOI	0xb0
 #define APIC_SVR	0xf0
@@ -27,6 +28,7 @@
 #define LVT_EXTINT	0x700
 #define DIVIDE_BY_1	0xb
 #define TIMER_PERIOD	100000u
+#define SLOWED_MAX	15
 
 #define SETTLE		100		/* spins */
 
@@ -46,6 +48,21 @@ static void pic_init(u16 lines_on)
 	outb(PIC2 + 1, (u8)(~lines_on >> 8));
 }
 
+static void pit_start(u32 slowed)
+{
+	u32 count = slowed < 16 ? PIT_COUNT << slowed : PIT_COUNT_MAX;
+
+	count = count < PIT_COUNT_MAX ? count : PIT_COUNT_MAX;
+	outb(PIT_COMMAND, PIT_MODE2);
+	outb(PIT_CHANNEL0, (u8)count);
+	outb(PIT_CHANNEL0, (u8)(count >> 8));
+}
+
+static void timer_start(const struct cpu *c)
+{
+	apic_write(APIC_TIMER_START, asked & OPT_NO_INTERRUPTS ? 0 : TIMER_PERIOD << c->slowed);
+}
+
 void irq_init(void)
 {
 	bool mouse = asked & OPT_MOUSE;
@@ -56,9 +73,7 @@ void irq_init(void)
 	else if (!ps2_init(mouse))
 		fail("the keyboard controller doesn't answer");
 	pic_init(on);
-	outb(PIT_COMMAND, PIT_MODE2);
-	outb(PIT_CHANNEL0, (u8)(PIT_HZ / TICKS_HZ));
-	outb(PIT_CHANNEL0, (u8)(PIT_HZ / TICKS_HZ >> 8));
+	pit_start(cpus[0].slowed);
 }
 
 void irq_init_cpu(struct cpu *c)
@@ -67,7 +82,19 @@ void irq_init_cpu(struct cpu *c)
 	apic_write(APIC_LVT0, c->index ? LVT_MASKED : LVT_EXTINT);
 	apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
 	apic_write(APIC_LVT_TIMER, VECTOR_TIMER | LVT_PERIODIC);
-	apic_write(APIC_TIMER_START, asked & OPT_NO_INTERRUPTS ? 0 : TIMER_PERIOD);
+	timer_start(c);
+}
+
+void irq_slower(struct cpu *c)
+{
+	if (c->slowed == SLOWED_MAX)
+		fail("CPU %u: L2 comes to nothing between two interrupts", c->index);
+	c->slowed++;
+	say("LHV cpu %u: L2 comes to nothing between two interrupts, the timers are %u times slower now\n", c->index,
+	    1u << c->slowed);
+	if (!c->index)
+		pit_start(c->slowed);
+	timer_start(c);
 }
 
 void irq_end(struct cpu *c)

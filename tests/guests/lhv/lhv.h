@@ -60,6 +60,8 @@ struct cpu {
 	u32 index, apic_id;
 	volatile bool up;
 	volatile u32 finished;		/* runs */
+	u32 slowed;			/* how often irq_slower() halved the timers' rate */
+	u32 nowhere;			/* entries in a row after which an interrupt came before L2 did anything */
 	struct registers regs;		/* from here on new for each run: see cpu_run() */
 	struct controls ctrls;
 	enum way way;
@@ -180,6 +182,7 @@ void user_call(void (*function)(void));
 
 void irq_init(void);			/* the first CPU: PIC, PIT, keyboard, mouse */
 void irq_init_cpu(struct cpu *c);	/* local APIC */
+void irq_slower(struct cpu *c);		/* its timers come half as often from now on */
 void irq_end(struct cpu *c);		/* all sources off, and what is pending taken */
 void irq_take(struct cpu *c, u32 vector, enum level level);
 bool irq_has(const struct cpu *c, enum source source);	/* does this CPU get that one? */

@@ -7,6 +7,7 @@
 #define BASIC_REVISION		0x7fffffffu
 #define NMI_UNBLOCKING		BIT(12)	/* in information of an exit, undefined in vectoring's */
 #define LEAF1_VMX		BIT(5)
+#define NOWHERE_BOUND		32
 
 bool vmx_enter(struct registers *regs, bool launched);
 
@@ -94,6 +95,21 @@ static void exit_interrupt(struct cpu *c)
 	check(&opt_interrupts, irq_taken(c, L2) > before, "nothing was pending after the exit");
 }
 
+/*
+ * Under some levels of hypervisors an exit and the entry after it take longer than the timers' period. Then the next
+ * interrupt waits at each entry, and L2 would stay where it is.
+ */
+static void see_progress(struct cpu *c, u64 entered_at)
+{
+	bool nowhere = c->exit_reason == EXIT_EXTINT && vmcs_read(GUEST_RIP) == entered_at;
+
+	c->nowhere = nowhere ? c->nowhere + 1 : 0;
+	if (c->nowhere < NOWHERE_BOUND)
+		return;
+	c->nowhere = 0;
+	irq_slower(c);
+}
+
 static void exit_call(struct cpu *c)
 {
 	u32 number = (u32)c->regs.ax;
@@ -150,6 +166,8 @@ void vmx_until_next(struct cpu *c)
 {
 	c->wants_next = false;
 	while (!c->wants_next) {
+		u64 entered_at = vmcs_read(GUEST_RIP);
+
 		c->entries++;
 		if (!vmx_enter(&c->regs, c->launched))
 			fail("%s: VM-instruction error %u", c->launched ? "VMRESUME" : "VMLAUNCH", vmcs_read32(VM_INSTR_ERROR));
@@ -159,6 +177,7 @@ void vmx_until_next(struct cpu *c)
 		FOR_EACH_OPTION(o)
 			if (o->left)
 				o->left(c);
+		see_progress(c, entered_at);
 		take_exit(c);
 		inject_again(c);
 	}

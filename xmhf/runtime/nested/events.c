@@ -71,10 +71,50 @@ static void nmi(struct vcpu *v)
 		nmi_deliver(v);			/* L2's, by the rules for L1's own */
 }
 
+/* As the exit by SIPI was. */
+static enum verdict tell_of_sipi(struct vcpu *v)
+{
+	struct nested_sipi *sipi = &v->nested->sipi;
+
+	end_waiting(v);
+	sipi->asks = false;
+	vmcs_write(GUEST_ACTIVITY_STATE, sipi->activity);
+	return nested_reflect(v, EXIT_SIPI, sipi->vector);
+}
+
+/*
+ * Systems send INIT, SIPI, SIPI to a CPU whatever it does. While L2 waits for SIPI an INIT is blocked (SDM 27.7.2), and if
+ * the CPU keeps it pending, it ends L2 again before the first instruction to which the first SIPI brings it. The second
+ * SIPI, microseconds later, would find an L2 that waits only if L1 is done with both exits by then, and L1 may be a copy of
+ * ours in copies of ours. So that INIT is lost here, and the first SIPI starts L2 however long it takes: L2 is entered as if
+ * it were active, and exits at once, by the INIT or else by the timer; all other events come behind these.
+ */
+enum verdict nested_sipi(struct vcpu *v)
+{
+	struct nested_sipi *sipi = &v->nested->sipi;
+	u32 blocking = vmcs_read32(GUEST_INTERRUPTIBILITY);
+
+	sipi->vector = vmcs_read(EXIT_QUALIFICATION);
+	if (!caps_allow(&nested_caps, CAP_PIN, PIN_PREEMPTION_TIMER) || vmcs_read(GUEST_PENDING_DBG))
+		return nested_reflect(v, EXIT_SIPI, sipi->vector);
+	if (blocking & BLOCKING_SMI)		/* Bochs may save that, and no entry is possible with it */
+		vmcs_write(GUEST_INTERRUPTIBILITY, blocking & ~(u32)BLOCKING_SMI);
+	__atomic_store_n(&v->waits_for_sipi, false, __ATOMIC_SEQ_CST);
+	sipi->activity = vmcs_read32(GUEST_ACTIVITY_STATE);
+	sipi->asks = true;
+	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+	exit_after_entry(v);
+	return RESUME;
+}
+
+enum verdict nested_sipi_with_init(struct vcpu *v) { return tell_of_sipi(v); }
+
 enum verdict nested_after_entry(struct vcpu *v)
 {
 	struct nested *n = v->nested;
 
+	if (n->sipi.asks)
+		return tell_of_sipi(v);
 	end_waiting(v);
 	if (n->init_pending) {
 		n->init_pending = false;

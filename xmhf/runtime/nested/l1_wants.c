@@ -57,12 +57,18 @@ bool l1_wants_hlt(struct vcpu *v, const struct vmcs12 *m)
 	return m->PRIMARY_CTRLS & PRIMARY_HLT;
 }
 
+bool l1_wants_init(struct vcpu *v, const struct vmcs12 *m)
+{
+	(void)m;
+	return !v->nested->sipi.asks;
+}
+
 /* The timer goes before NMIs. */
 bool l1_wants_timer(struct vcpu *v, const struct vmcs12 *m)
 {
 	const struct nested *n = v->nested;
 
-	return !n->event_after_entry || (m->PIN_CTRLS & PIN_PREEMPTION_TIMER && n->timer_left == 0);
+	return !n->event_after_entry || (!n->sipi.asks && m->PIN_CTRLS & PIN_PREEMPTION_TIMER && n->timer_left == 0);
 }
 
 /* The hypapp's numbers are ours. */

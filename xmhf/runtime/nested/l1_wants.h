@@ -19,6 +19,7 @@ bool l1_wants_cr(struct vcpu *v, const struct vmcs12 *m);
 bool l1_wants_io(struct vcpu *v, const struct vmcs12 *m);
 bool l1_wants_rdmsr(struct vcpu *v, const struct vmcs12 *m);
 bool l1_wants_wrmsr(struct vcpu *v, const struct vmcs12 *m);
+bool l1_wants_init(struct vcpu *v, const struct vmcs12 *m);
 bool l1_wants_timer(struct vcpu *v, const struct vmcs12 *m);
 bool l1_wants_vmfunc(struct vcpu *v, const struct vmcs12 *m);
 

@@ -38,6 +38,8 @@ static const struct l2_exit_rule {
 } rules[EXIT_REASONS] = {
 	[EXIT_EXCEPTION_NMI]	= { l1_wants_exception,	nmi_exit },
 	[EXIT_EXTINT]		= { l1_wants_interrupt,	interrupts_exit },
+	[EXIT_INIT]		= { l1_wants_init,	nested_sipi_with_init },
+	[EXIT_SIPI]		= { l1_never_wants,	nested_sipi },
 	[EXIT_INTR_WINDOW]	= { l1_wants_window,	interrupts_window },
 	[EXIT_NMI_WINDOW]	= { l1_wants_nmi_window, nmi_window },
 	[EXIT_HLT]		= { l1_wants_hlt,	interrupts_hlt },

@@ -56,12 +56,20 @@ struct l2_exit {
 	u32 vectoring;			/* likewise: what VMCS02 was to inject */
 };
 
+/* While it is found out whether an INIT is pending for an L2 that a SIPI ended: events.c. */
+struct nested_sipi {
+	bool asks;
+	u64 vector;
+	u32 activity;			/* as the exit saved it */
+};
+
 struct nested {
 	bool on;			/* in VMX operation */
 	bool init_pending;		/* an INIT arrived in VMX root operation */
 	bool nmi_waits;			/* one is L1's, when it can be */
 	bool event_after_entry;		/* L2 exits when it was entered: events.c */
 	u32 timer_left;			/* meanwhile: VMCS02's preemption timer */
+	struct nested_sipi sipi;
 	bool nmi_blocked;		/* NMIs are, all of L2's time: NMI exiting without virtual NMIs */
 	u32 primary01;			/* what VMCS01 has, while L2 runs */
 	u64 vmxon_at;			/* L1-physical */
