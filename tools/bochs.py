@@ -29,6 +29,9 @@ ENDS = (
     (r"SIGNAL \d+ caught", "quit"),
 )
 
+# IRQs of the third and fourth disk channel that no PCI device has; the BIOS knows the ports.
+CHANNELS = ("", "", ", ioaddr1=0x1e8, ioaddr2=0x3e0, irq=5", ", ioaddr1=0x168, ioaddr2=0x360, irq=3")
+
 BOCHSRC = """\
 display_library: rfb, options="timeout=0"
 romimage: file="{share}/BIOS-bochs-latest"
@@ -77,7 +80,7 @@ class Session(emulator.Session):
             serial_mode="term" if machine.typed else "file")
         places = [f"ata{n // 2}-{('master', 'slave')[n % 2]}" for n in range(8)]
         for channel in range((len(machine.disks) + bool(machine.cdrom) + 1) // 2):
-            text += f"ata{channel}: enabled=1\n"
+            text += f"ata{channel}: enabled=1{CHANNELS[channel]}\n"
         for place, disk in zip(places, machine.disks):
             # Volatile: writes last as long as the run, and the image is never changed.
             text += (f'{place}: type=disk, path="{pathlib.Path(disk).resolve()}", mode=volatile,'

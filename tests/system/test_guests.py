@@ -54,6 +54,7 @@ GUESTS = (
     Guest("apic_id", cpus=(2,)),
     Guest("nmi", cpus=(1, 2)),
     Guest("reset"),
+    Guest("depth", cpus=(1, 2), differs=(r"depth .*", r"init window .*")),
     Guest("long", memory_mib=4608, differs_i386=(r"above_4g .*",)),
 )
 BY_NAME = {guest.name: guest for guest in GUESTS}

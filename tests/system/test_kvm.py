@@ -40,13 +40,13 @@ LACKS = dict.fromkeys(("ept", "unrestricted_guest"), ["triple_fault", "nmi"])
 
 
 def kvm(lab, place, parts, ticks, cpus=1, vcpus=1, off=(), flavour=None, words=(), **machine):
-    """KVM's host is bare or on the hypervisor `place`; `off` are parameters of kvm_intel to switch off.
+    """KVM's host is bare or on the hypervisor `place` ("amd64-amd64": on a copy on a copy); `off` are parameters of kvm_intel to switch off.
 
     Returns what was said, by the parameter that was off in a later load of kvm_intel; "" is the first one.
     """
     flavour = flavour or FLAVOUR[place]
     words = [f"kvm={','.join(parts)}", f"vcpus={vcpus}", PATIENT, *words, *(f"kvm_intel.{name}=0" for name in off)]
-    over = [] if place == "bare" else [harness.grub_disk(place)]
+    over = [] if place == "bare" else [harness.grub_disk(subarch) for subarch in place.split("-")]
     result = lab.debian(flavour, "kvm", cpus, over, timeout=SECONDS, userland="kvm",
                         cmdline=" ".join(words), max_ticks=ticks, **machine)
     harness.assert_said(result, f"GUEST: vmx flags: {FLAGS}\n")

@@ -90,15 +90,6 @@ def test_every_option_for_long(lab, under, subarch, cpus):
     check(lab, under, subarch, cpus, 10 * COUNT)
 
 
-def test_lhv_under_a_copy_under_a_copy(lab):
-    """The inner copy reaches its shadow VMCS through the outer one. With interrupts this does not come to an end yet."""
-    runs = [0x200 | run for run in (0, 0x1, 0x10, 0x20, 0x100, 0x400, 0x800, TOGETHER)]
-    plan = machine("amd64", "amd64", runs, 1, COUNT)
-    plan["disks"].insert(0, harness.grub_disk("amd64"))
-    result = lab.run(until=["^DONE", "panic: "], timeout=SECONDS, **plan)
-    assert_kept(result, runs, 1, COUNT)
-
-
 @pytest.mark.parametrize("under", UNDER)
 def test_typed_keys_interrupt_lhv(lab, under):
     """A user's keys come between the answers that lhv asks the keyboard for; it goes on until it has them."""

@@ -150,6 +150,7 @@ void nested_events_end(struct vcpu *v)
 	struct nested *n = v->nested;
 
 	end_waiting(v);
+	n->sipi.asks = false;
 	if (n->nmi_waits)
 		work_set(v, WORK_GUEST_NMI);
 	n->nmi_waits = false;
@@ -173,7 +174,7 @@ bool nested_takes_interrupt(struct vcpu *v, int vector)
 
 	if (!(m->PIN_CTRLS & PIN_EXTINT))
 		return false;
-	if (vmcs_read32(GUEST_ACTIVITY_STATE) > ACTIVITY_HLT)
+	if (vmcs_read32(GUEST_ACTIVITY_STATE) > ACTIVITY_HLT || v->nested->sipi.asks)
 		return true;			/* blocked there */
 	if (entry_injects()) {
 		exit_after_entry(v);

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copies of the hypervisor on copies of the hypervisor, and on top of them tiny guests, the light hypervisor, Debian.
+
+import re
+
+import pytest
+
+import bochs
+import diskimage
+import harness
+import test_guests
+import test_kvm
+import test_lhv
+
+TWO = ("amd64", "amd64")
+THREE = ("amd64",) * 3
+FOUR = ("amd64",) * 4
+BASES = ("0x20000000", "0x10000000", "0x18000000", "0x8000000")
+SECONDS = 1000          # a Debian boots in 60 to 300 if nothing else runs
+# Ticks from INIT to a SIPI that isn't lost, at most, by the number of copies; what docs/nesting.md tells of it follows.
+INIT_WINDOW = (100, 1_000, 100_000, 10_000_000, 1_000_000_000)
+UDELAY = "cpu_init_udelay=10000"    # docs/nesting.md says why
+
+
+def copies(subarchs, bases=None):
+    """The disks of hypervisors, the outermost first."""
+    return [harness.grub_disk(subarch, sl_base=base)
+            for subarch, base in zip(subarchs, bases or ["auto"] * len(subarchs))]
+
+
+def long(group, *values):
+    return pytest.param(*values, marks=pytest.mark.long(group))
+
+
+# ---- Debian
+
+@pytest.mark.parametrize("subarchs, flavour, cpus, bases", [
+    (TWO, "amd64", 2, None),
+    long("nesting", TWO, "amd64", 1, BASES[:2]),
+    long("nesting", TWO, "686-pae", 1, None),
+    long("nesting", TWO, "686-pae", 2, BASES[:2]),
+    long("nesting", ("amd64", "i386"), "686-pae", 1, BASES[:2]),
+    long("nesting", ("amd64", "i386"), "686-pae", 2, None),
+    long("nesting", ("i386", "i386"), "686-pae", 1, None),
+    long("nesting", ("i386", "i386"), "686-pae", 2, BASES[:2]),
+    long("nesting-deep", THREE, "amd64", 1, None),
+    long("nesting-deep", THREE, "amd64", 2, None),
+], ids=lambda value: value if isinstance(value, str) else "-".join(map(str, value)) if isinstance(value, tuple) else None)
+def test_debian_boots_on_copies(lab, subarchs, flavour, cpus, bases):
+    result = lab.debian(flavour, "hotplug" if cpus > 1 else "basic", cpus, copies(subarchs, bases), timeout=SECONDS,
+                        cmdline=UDELAY if cpus > 1 else "")
+    started = re.findall(r"^xmhf: base (0x[0-9a-f]+)", harness.plain(result.serial), re.M)
+    assert len(started) == len(subarchs)
+    assert not bases or started == list(bases[:len(started)])
+
+
+@pytest.mark.long("nesting-deep")
+def test_debian_with_systemd_reaches_login_on_two_copies(lab):
+    lab.debian("amd64", cpus=2, over=copies(TWO), userland="systemd", timeout=SECONDS, cmdline=UDELAY)
+
+
+# ---- KVM
+
+@pytest.mark.long("nesting-deep")
+def test_a_small_program_uses_kvm_on_two_copies(lab):
+    said = test_kvm.kvm(lab, "amd64-amd64", ["smoke"], test_kvm.LINUX_TICKS, flavour="amd64")
+    test_kvm.assert_smoke(said[""], "amd64")
+
+
+# ---- the light hypervisor
+
+def light_hypervisor(lab, subarchs, lhv, cpus, runs, count):
+    plan = test_lhv.machine("bare", lhv, runs, cpus, count)
+    plan["disks"][:0] = copies(subarchs)
+    result = lab.run(until=["^DONE", "panic: "], timeout=SECONDS, **plan)
+    test_lhv.assert_kept(result, runs, cpus, count)
+
+
+def test_the_light_hypervisor_on_two_copies(lab):
+    light_hypervisor(lab, TWO, "amd64", 2, (0, test_lhv.TOGETHER), test_lhv.COUNT)
+
+
+@pytest.mark.long("nesting-lhv")
+@pytest.mark.parametrize("cpus", (1, 2, 4))
+@pytest.mark.parametrize("subarchs, lhv", [
+    (TWO, "amd64"), (TWO, "i386"), (("amd64", "i386"), "i386"), (("i386", "i386"), "i386"),
+], ids=lambda value: value if isinstance(value, str) else "-".join(value))
+def test_the_light_hypervisor_with_all_options_on_two_copies(lab, subarchs, lhv, cpus):
+    light_hypervisor(lab, subarchs, lhv, cpus, test_lhv.RUNS, test_lhv.COUNT)
+
+
+# ---- tiny guests
+
+@pytest.mark.parametrize("subarchs", [
+    (), ("amd64",), ("amd64", "i386"), TWO, long("nesting-deep", THREE), long("nesting-deep", FOUR),
+], ids=lambda subarchs: "-".join(subarchs) or "bare")
+def test_every_cpu_is_told_the_depth(lab, subarchs):
+    said = test_guests.run(lab, test_guests.BY_NAME["depth"], 2, copies(subarchs))
+    depth, window = test_guests.facts(said)
+    assert depth == f"depth {len(subarchs)}, told to 2 CPUs"
+    assert int(window.split()[2]) <= INIT_WINDOW[len(subarchs)]
+
+
+@pytest.mark.long("nesting-lhv")
+@pytest.mark.parametrize("name, cpus", [
+    ("boot", 1), ("cr", 1), ("faults", 1), ("step", 1), ("task", 1), ("isolation", 1), ("smp", 2), ("nmi", 2), ("reset", 1),
+])
+def test_tiny_guests_keep_their_promises_on_two_copies(lab, name, cpus):
+    oracle = test_guests.bare(name, cpus)
+    said = test_guests.run(lab, test_guests.BY_NAME[name], cpus, copies(TWO))
+    assert set(test_guests.promises(oracle)) - {"bare"} <= set(test_guests.promises(said))
+    assert set(test_guests.facts(oracle)) == set(test_guests.facts(said))
+
+
+# ---- GRUB's menu
+
+MENU = """\
+serial --unit=0 --speed=115200
+terminal_input console
+terminal_output serial
+set timeout=-1
+menuentry "first" { echo "MENU: first" }
+menuentry "second" { echo "MENU: second" }
+menuentry "third" { echo "MENU: third" }
+"""
+DEVICES_TELL = "debug: action=ignore, keyboard=report, serial=report"    # in Bochs' log, with ticks
+# Ticks from a key to GRUB's first character and to its last, at most, by the number of copies. Bare it is 7,900 and 104,600,
+# nearly all of it the serial line's. For each character GRUB executes CPUID, whose exit two copies share.
+ANSWER_TICKS = (9_000, 9_000, 60_000)
+REDRAW_TICKS = (115_000, 115_000, 2_000_000)
+
+
+def answers(log):
+    """For each arrow key of a Bochs log: ticks to the first character of GRUB's, and to the mark of the new entry."""
+    pressed, first, found = None, None, []
+    for ticks, event in re.findall(r"^(\d+)d\[(?:KBD|SER) *\] (.*)", log, re.M):
+        if re.search(r"BX_KEY_(UP|DOWN) pressed", event):
+            pressed, first = int(ticks), None
+        elif pressed and (written := re.search(r"write to +address: 0x03f8 = 0x(..)", event)):
+            first = first or int(ticks) - pressed
+            if written[1] == f"{ord('*'):x}":
+                found.append((first, int(ticks) - pressed))
+                pressed = None
+    return found
+
+
+@pytest.mark.parametrize("subarchs", [(), ("amd64",), TWO], ids=lambda subarchs: "-".join(subarchs) or "bare")
+def test_grubs_menu_answers_keys_at_once(lab, tmp_path, subarchs):
+    (tmp_path / "empty").mkdir()
+    diskimage.make(tmp_path / "menu.img", tmp_path / "empty", MENU)
+    machine = bochs.Machine([*copies(subarchs), tmp_path / "menu.img"], memory_mib=256, ips=10_000_000,
+                            extra=(DEVICES_TELL,))
+    with machine.start(lab.live) as session:
+        assert session.expect(r"third", SECONDS), session.seen[-3000:]
+        for key, marked in (("down", "second"), ("down", "third"), ("up", "second"), ("down", "third")):
+            since = len(session.seen)
+            session.keyboard().press(key)
+            assert session.expect(rf"\*{marked}", SECONDS, since=since), session.seen[-3000:]
+        session.keyboard().press("enter")
+        assert session.expect("MENU: third", SECONDS), session.seen[-3000:]
+        result = session.finish("matched", lab.keep)
+    _, *ticks = answers(result.log)     # as the first key came GRUB may not have been done with the menu
+    print("ticks from key to first character, to redraw:", ticks)
+    assert len(ticks) == 3
+    assert all(first <= ANSWER_TICKS[len(subarchs)] and redrawn <= REDRAW_TICKS[len(subarchs)]
+               for first, redrawn in ticks), ticks
