@@ -18,7 +18,7 @@ FOUR = ("amd64",) * 4
 BASES = ("0x20000000", "0x10000000", "0x18000000", "0x8000000")
 SECONDS = 1000          # a Debian boots in 60 to 300 if nothing else runs
 # Ticks from INIT to a SIPI that isn't lost, at most, by the number of copies; what docs/nesting.md tells of it follows.
-INIT_WINDOW = (100, 1_000, 100_000, 10_000_000, 1_000_000_000)
+INIT_WINDOW = (100, 1_000, 100_000, 10_000_000)
 UDELAY = "cpu_init_udelay=10000"    # docs/nesting.md says why
 
 
@@ -91,14 +91,21 @@ def test_the_light_hypervisor_with_all_options_on_two_copies(lab, subarchs, lhv,
 
 # ---- tiny guests
 
+def tiny_guest(lab, name, cpus, subarchs):
+    result = lab.run([*copies(subarchs), harness.guest_disk(name)], ["^DONE", "panic: "], SECONDS, cpus=cpus,
+                     memory_mib=256, ips=10_000_000, extra=test_guests.BAD_MSRS_FAULT)
+    harness.assert_said(result, "DONE")
+    return harness.plain(result.serial)
+
+
 @pytest.mark.parametrize("subarchs", [
     (), ("amd64",), ("amd64", "i386"), TWO, long("nesting-deep", THREE), long("nesting-deep", FOUR),
 ], ids=lambda subarchs: "-".join(subarchs) or "bare")
 def test_every_cpu_is_told_the_depth(lab, subarchs):
-    said = test_guests.run(lab, test_guests.BY_NAME["depth"], 2, copies(subarchs))
-    depth, window = test_guests.facts(said)
-    assert depth == f"depth {len(subarchs)}, told to 2 CPUs"
-    assert int(window.split()[2]) <= INIT_WINDOW[len(subarchs)]
+    cpus = 2 if len(subarchs) < len(FOUR) else 1
+    depth, *window = test_guests.facts(tiny_guest(lab, "depth", cpus, subarchs))
+    assert depth == f"depth {len(subarchs)}, told to {cpus} CPUs"
+    assert cpus == 1 or int(window[0].split()[2]) <= INIT_WINDOW[len(subarchs)]
 
 
 @pytest.mark.long("nesting-lhv")
@@ -107,7 +114,7 @@ def test_every_cpu_is_told_the_depth(lab, subarchs):
 ])
 def test_tiny_guests_keep_their_promises_on_two_copies(lab, name, cpus):
     oracle = test_guests.bare(name, cpus)
-    said = test_guests.run(lab, test_guests.BY_NAME[name], cpus, copies(TWO))
+    said = tiny_guest(lab, name, cpus, TWO)
     assert set(test_guests.promises(oracle)) - {"bare"} <= set(test_guests.promises(said))
     assert set(test_guests.facts(oracle)) == set(test_guests.facts(said))
 
