@@ -7,6 +7,8 @@
 #include "rows.h"
 
 #define ABSENT_MSR	0x12345u
+#define MSR_SMBASE	0x9eu
+#define MSR_X2APIC_ID	0x802u
 #define MARK		0x5a5a5a5au
 #define PDPTE_RESERVED	BIT(1)
 #define ALIVE_VECTOR	0x41u
@@ -17,18 +19,22 @@ static struct l2 l2;
 static volatile u32 ready, alive;
 static const struct kind *kind;
 
-static void entry_of_absent_msr(enum vmcs_field address, enum vmcs_field count)
+static void entry(enum vmcs_field address, enum vmcs_field count, u32 msr, u32 reserved)
 {
 	volatile struct msr_entry *e = (volatile struct msr_entry *)(uptr)ROW_PAGE(3);
 
-	e->index = ABSENT_MSR;
-	e->reserved = 0;
+	e->index = msr;
+	e->reserved = reserved;
 	vmcs_set(address, ROW_PAGE(3));
 	vmcs_set(count, 1);
 }
 
-static void store(void) { entry_of_absent_msr(EXIT_MSR_STORE_ADDR, EXIT_MSR_STORE_COUNT); }
-static void load(void) { entry_of_absent_msr(EXIT_MSR_LOAD_ADDR, EXIT_MSR_LOAD_COUNT); }
+static void store_of(u32 msr, u32 reserved) { entry(EXIT_MSR_STORE_ADDR, EXIT_MSR_STORE_COUNT, msr, reserved); }
+static void store(void) { store_of(ABSENT_MSR, 0); }
+static void store_reserved(void) { store_of(MSR_SYSENTER_CS, 1); }
+static void store_smbase(void) { store_of(MSR_SMBASE, 0); }
+static void store_x2apic(void) { store_of(MSR_X2APIC_ID, 0); }
+static void load(void) { entry(EXIT_MSR_LOAD_ADDR, EXIT_MSR_LOAD_COUNT, ABSENT_MSR, 0); }
 
 /* A host with PAE paging whose PDPTEs are bad. */
 static void bad_pdpte(void)
@@ -42,6 +48,9 @@ static void bad_pdpte(void)
 
 static const struct kind kinds[] = {
 	{ "store", "an MSR that can't be stored aborts: indicator 1", 1, store },
+	{ "store_reserved", "an entry to store with bits 63:32 set aborts", 1, store_reserved },
+	{ "store_smbase", "storing IA32_SMBASE aborts", 1, store_smbase },
+	{ "store_x2apic", "storing an x2APIC register aborts", 1, store_x2apic },
 	{ "load", "an MSR that can't be loaded aborts: indicator 4", 4, load },
 	{ "pdpte", "bad PDPTEs of a PAE host abort: indicator 2", 2, bad_pdpte },
 };
@@ -87,7 +96,7 @@ static bool stays_down(u32 cpu)
 
 void guest_main(void)
 {
-	u32 count = L1_IS_64 ? 2 : 3;
+	u32 count = ARRAY_SIZE(kinds) - (L1_IS_64 ? 1 : 0);	/* a 64-bit host has no PDPTEs */
 
 	if (!l1_begin())
 		return;
