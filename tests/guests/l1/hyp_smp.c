@@ -4,6 +4,7 @@
 
 enum { R = 1, PAGE = 4096 };
 #define PORT		0x560u
+#define PATIENCE	5000u			/* times 100 spins: EPT02 may have to be filled anew for each page that L2 uses */
 #define VAPIC		0x1d00000u
 #define APIC_ACCESS	0x1d01000u
 #define APIC_TPR	0x80u
@@ -77,7 +78,7 @@ static bool goes_on(void)
 {
 	u32 before = *turns;
 
-	for (u32 i = 0; i < 100; i++) {
+	for (u32 i = 0; i < PATIENCE; i++) {
 		spin(100);
 		if (*turns - before > 10)
 			return true;
