@@ -49,6 +49,7 @@ ACCEPTED = (
     # Newer models don't check error codes of injected events.
     Accepted("C1", rf"27\.2\.1\.3 error code for an (event that isn't a hardware exception|exception in real mode) \| "
                    rf"\w+ \d+ fails: {ENTERED} -> valid 7"),
+    Accepted("C1", r"inject real, exception b\w\w length 0: exit 18 .* -> valid 7"),
     # Rules that the emulator doesn't check, on any model or on those with CET.
     Accepted("unchecked", rf"27\.2\.2 host CR4\.CET without CR0\.WP \| \w+ \d+ fails: {ENTERED} -> valid 8"),
     Accepted("unchecked", rf"27\.2\.1\.1 EPTP has one of bits 11:7 set \| \w+ \d+ fails: {ENTERED} -> valid 7"),

@@ -76,9 +76,12 @@ PROGRAMS = (
     Program("vmx_ept_log", models=(SKYLAKE,), **TALKS),
     Program("vmx_operands_ept", models=(SKYLAKE,), **TALKS),
     Program("vmx_shadowing", models=(SKYLAKE,), **TALKS),
-    Program("vmx_inject"),
+    Program("vmx_inject", models=(HASWELL, ARROW_LAKE)),
+    Program("vmx_exceptions"),
+    Program("vmx_interrupts"),
     Program("vmx_nmi", cpus=2),
     Program("vmx_init_sipi", cpus=2),
+    Program("vmx_smp", cpus=4),
 )
 
 # An L1 in 32-bit mode and one in 64-bit mode.

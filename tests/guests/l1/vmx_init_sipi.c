@@ -92,7 +92,7 @@ static bool say_one(struct vmx_result result)
 	bool exited = result.kind == VMX_OK;
 
 	if (exited && exit_reason() == EXIT_EXCEPTION)
-		vmcs_off(GUEST_RFLAGS, BIT(16));
+		vmcs_off(GUEST_RFLAGS, EFLAGS_RF);
 	if (exited && vmcs_get(GUEST_RIP) > L2_CODE_AT && vmcs_get(GUEST_RIP) < end)
 		vmcs_set(GUEST_RIP, end - 2);
 	say_entry(result);

@@ -11,22 +11,12 @@
 #define HANDLER_AT	(L2_DATA + 0x100)
 #define APIC_AT		0xfee00000u
 #define UNBLOCK		0x81
-#define EFLAGS_RF	BIT(16)
 #define VMCALL_LENGTH	3
 #define INJECTED_EXTINT	0x30
-#define INTERRUPTION	(BLOCKING_STI | BLOCKING_MOV_SS)
 
 #ifdef __x86_64__
 #define IRET_TO_NEXT	"mov %ss, %eax; push %rax; lea 8(%rsp), %rax; push %rax; pushfq; mov %cs, %eax; push %rax;" \
 			"lea 1f(%rip), %rax; push %rax; iretq; 1:"
-#define IRET		"iretq"
-#define BITS		64
-#else
-#define IRET_TO_NEXT	"pushf; push %cs; call 1f; 1: addl $2f - 1b, (%esp); iret; 2:"
-#define IRET		"iret"
-#define BITS		32
-#endif
-#ifdef __x86_64__
 L2_CODE(nmi_none, 64, "nop; nop; vmcall");
 L2_CODE(nmi_sends, 64, "mov %ecx, 0x300(%rbx); nop; nop; vmcall");
 L2_CODE(nmi_iret, 64, IRET_TO_NEXT "nop; nop; vmcall");
@@ -35,6 +25,7 @@ L2_CODE(nmi_loops, 64, "movl $1, (%rsi); 1: pause; jmp 1b");
 L2_CODE(nmi_halts, 64, "movl $1, (%rsi); hlt; nop; vmcall");
 L2_CODE(nmi_handler, 64, "incl 4(%rsi); vmcall; iretq");
 #else
+#define IRET_TO_NEXT	"pushf; push %cs; call 1f; 1: addl $2f - 1b, (%esp); iret; 2:"
 L2_CODE(nmi_none, 32, "nop; nop; vmcall");
 L2_CODE(nmi_sends, 32, "mov %ecx, 0x300(%ebx); nop; nop; vmcall");
 L2_CODE(nmi_iret, 32, IRET_TO_NEXT "nop; nop; vmcall");
@@ -44,13 +35,13 @@ L2_CODE(nmi_halts, 32, "movl $1, (%esi); hlt; nop; vmcall");
 L2_CODE(nmi_handler, 32, "incl 4(%esi); vmcall; iret");
 #endif
 
-struct code { const char *name; const u8 *at, *end; bool sends, waits; };
+struct code { const char *name; const u8 *at, *end; bool waits; };	/* @waits for the other CPU's */
 static const struct code
-	none = { "", nmi_none, nmi_none_end, false, false }, sends = { "sent by L2", nmi_sends, nmi_sends_end, true, false },
-	iret = { "IRET", nmi_iret, nmi_iret_end, false, false },
-	sends_iret = { "sent by L2 before IRET", nmi_sends_iret, nmi_sends_iret_end, true, false },
-	loops = { "sent to a loop", nmi_loops, nmi_loops_end, false, true },
-	halts = { "sent to HLT", nmi_halts, nmi_halts_end, false, true };
+	none = { "", nmi_none, nmi_none_end, false }, sends = { "sent by L2", nmi_sends, nmi_sends_end, false },
+	iret = { "IRET", nmi_iret, nmi_iret_end, false },
+	sends_iret = { "sent by L2 before IRET", nmi_sends_iret, nmi_sends_iret_end, false },
+	loops = { "sent to a loop", nmi_loops, nmi_loops_end, true },
+	halts = { "sent to HLT", nmi_halts, nmi_halts_end, true };
 
 static const struct setting { const char *name; u32 pin, primary; } settings[] = {
 	{ "neither", 0, 0 }, { "exiting", PIN_NMI, 0 }, { "virtual", PIN_NMI | PIN_VIRTUAL_NMIS, 0 },

@@ -110,6 +110,7 @@ static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
 #define EFLAGS_TF	BIT(8)
 #define EFLAGS_IF	BIT(9)
 #define EFLAGS_NT	BIT(14)
+#define EFLAGS_RF	BIT(16)
 #define EFLAGS_VM	BIT(17)
 
 enum { DE_TRAP, DB_TRAP, NMI_TRAP, BP_TRAP, OF_TRAP, BR_TRAP, UD_TRAP, NM_TRAP, DF_TRAP, TS_TRAP = 10, NP_TRAP,
