@@ -5,7 +5,6 @@
 #define REAL_VECTOR	0x60		/* free for users */
 #define REAL_CODE	0x5000u
 #define MSR_MTRRCAP	0xfe		/* read-only */
-#define EFLAGS_RF	BIT(16)
 #define TSS16_LIMIT	43
 #define TSS16		0x81		/* available */
 #define TSS32		0x89

@@ -5,7 +5,6 @@
 #define DR6_BS		BIT(14)
 #define DR6_CLEAR	0xffff0ff0u
 #define DR7_LOCAL(n)	BIT(2 * (n))
-#define EFLAGS_RF	BIT(16)
 #define STEPS_MAX	8
 #define VECTOR		0x40
 #define MSR_DEF_TYPE	0x2ff
