@@ -10,6 +10,11 @@
 #define GUARD_TICKS	100000
 #define CHANGES_MAX	3
 #define LOW_END		0x2000u		/* what the BIOS keeps there is the machine's: L2 may run into it or read it */
+#define RAM_AT		0x100000u	/* and here boot loaders leave what they will */
+#define RAM_END		0xf000000u	/* in machines of 256 MiB: a hypervisor is above */
+#define OWN_PAGES	0x2000000u	/* of page_take(): 4 MiB that L2 doesn't reach, for VMCSs are among them */
+#define OWN_PAGES_END	0x2400000u
+#define LARGE		0x200000u
 #define HLT		0xf4
 #define IMAGE_AT	0x6000u		/* L1's own code, data and stack */
 #define IMAGE_END	0xa0000u
@@ -144,13 +149,24 @@ static void addresses(void)
 	vmcs_set(EXCEPTION_BITMAP, ~0u);
 }
 
+static void fill(u32 from, u32 end)
+{
+	u8 *p = (u8 *)(uptr)from;
+
+	__asm__("" : "+r"(p));
+	memset(p, HLT, end - from);
+}
+
 /* What L2 finds is a matter of the seed alone. */
 static void memory_and_registers(void)
 {
-	u8 *low = NULL;
+	u64 *directory = (u64 *)(uptr)L2_DIRECTORIES;
+	u32 *directory_32 = (u32 *)(uptr)L2_DIRECTORY32;
 
-	__asm__("" : "+r"(low));
-	memset(low, HLT, LOW_END);
+	fill(0, LOW_END);
+	for (u32 at = OWN_PAGES; at < OWN_PAGES_END; at += LARGE)
+		directory[at / LARGE] = 0;
+	directory_32[OWN_PAGES / (2 * LARGE)] = 0;
 	l2.ax = l2.bx = l2.cx = l2.dx = l2.si = l2.di = l2.bp = ROW_PAGE(0);	/* bits 15:0 are 0 */
 }
 
@@ -161,6 +177,8 @@ static void protect_image(void)
 	ept_identity(l2.eptp);
 	for (u32 at = IMAGE_AT; at < IMAGE_END; at += 4096)
 		*ept_entry(l2.eptp, at, EPT_4K) &= ~(u64)EPT_W;
+	for (u32 at = OWN_PAGES; at < OWN_PAGES_END; at += LARGE)
+		*ept_entry(l2.eptp, at, EPT_2M) = 0;
 }
 
 static void seed(u32 number)
@@ -202,6 +220,8 @@ void guest_main(void)
 {
 	if (!l1_begin())
 		return;
+	fill(RAM_AT, OWN_PAGES);
+	fill(OWN_PAGES_END, RAM_END);
 	vmx_enable();
 	protect_image();
 	for (u32 i = 0; i < order.count; i++)

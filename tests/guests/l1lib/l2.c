@@ -8,8 +8,8 @@
 #define TABLE		(PTE_P | PTE_W | PTE_U)
 #define T_PML4		(L2_TABLES + 0x0000)
 #define T_PDPT		(L2_TABLES + 0x1000)
-#define T_DIRECTORIES	(L2_TABLES + 0x2000)
-#define T_DIRECTORY32	(L2_TABLES + 0x6000)
+#define T_DIRECTORIES	L2_DIRECTORIES
+#define T_DIRECTORY32	L2_DIRECTORY32
 #define T_PAE		L2_PDPT
 #define VMCALL_HLT	0xf4c1010fu		/* the bytes 0f 01 c1 f4 */
 #define HLT		0xf4

@@ -27,6 +27,8 @@
 #define L2_STACK	(L2_AT + 0x8000)	/* its top, with a page below */
 #define L2_DATA		(L2_AT + 0x8000)	/* four pages for experiments */
 #define L2_TABLES	(L2_AT + 0x10000)	/* page tables: 4 GiB one to one, for each kind of paging */
+#define L2_DIRECTORIES	(L2_TABLES + 0x2000)	/* of PAE and long mode: four in a row, 2 MiB pages */
+#define L2_DIRECTORY32	(L2_TABLES + 0x6000)	/* of 32-bit paging, 4 MiB pages */
 #define L2_PDPT		(L2_TABLES + 0x7000)	/* the one of PAE paging */
 #define L2_LOW_CODE	0x3000u			/* real and virtual-8086 mode: CS base, IP 0 */
 #define L2_LOW_IDT	0x2000u
