@@ -7,8 +7,8 @@
 #define APIC_AT		0xfee00000u
 #define APIC_ICR2	0x310
 #define SHORTEST	32u		/* ticks from INIT to SIPI */
-#define LONGEST		20000000u
-#define PATIENCE	10		/* bounds of wait_until() for a CPU to start, or not to */
+#define LONGEST		5000000u
+#define PATIENCE	8		/* bounds of wait_until() for a CPU to start, or not to */
 
 static volatile u32 told[CPUS_MAX], up;
 
@@ -33,16 +33,11 @@ static void send(u32 command)
 	*(volatile u32 *)(APIC_AT + APIC_ICR) = command;
 }
 
-/* Does one SIPI, so many ticks after an INIT, start the CPU that was the last to be named? */
-static bool starts_after(u32 ticks)
+/* Does a SIPI start the CPU that was the last to be named? */
+static bool sipi_starts(void)
 {
 	u32 before = up;
-	u64 from;
 
-	send(ICR_INIT);
-	from = rdtsc();
-	while (rdtsc() - from < ticks)
-		pause();
 	send(ICR_SIPI | AP_PAGE >> 12);
 	for (u32 tries = 0; tries < PATIENCE; tries++)
 		if (wait_until(&up, before + 1))
@@ -50,11 +45,23 @@ static bool starts_after(u32 ticks)
 	return false;
 }
 
+/* One so many ticks after an INIT? */
+static bool starts_after(u32 ticks)
+{
+	u64 from;
+
+	send(ICR_INIT);
+	from = rdtsc();
+	while (rdtsc() - from < ticks)
+		pause();
+	return sipi_starts();
+}
+
 static void init_window(void)
 {
 	u32 ticks = SHORTEST;
 
-	while (!starts_after(ticks) && ticks < LONGEST)
+	while (!starts_after(ticks) && sipi_starts() && ticks < LONGEST)
 		ticks += ticks / 2;
 	fact("init window %u ticks", ticks);
 }
@@ -68,7 +75,7 @@ void guest_main(void)
 	ap_prepare(other);
 	for (last = 0; last + 1 < CPUS_MAX; last++) {
 		apic_write(APIC_ICR2, (last + 1) << 24);
-		if (!starts_after(LONGEST) && !starts_after(LONGEST))
+		if (!starts_after(LONGEST) && !sipi_starts())
 			break;
 	}
 	for (u32 i = 0; i <= last; i++)

@@ -18,7 +18,7 @@ FOUR = ("amd64",) * 4
 BASES = ("0x20000000", "0x10000000", "0x18000000", "0x8000000")
 SECONDS = 1000          # a Debian boots in 60 to 300 if nothing else runs
 # Ticks from INIT to a SIPI that isn't lost, at most, by the number of copies; what docs/nesting.md tells of it follows.
-INIT_WINDOW = (100, 1_000, 100_000, 10_000_000)
+INIT_WINDOW = (100, 1_000, 30_000, 200_000)
 UDELAY = "cpu_init_udelay=10000"    # docs/nesting.md says why
 
 
