@@ -59,6 +59,7 @@ PROGRAMS = (
     Program("vmx_checks_guest", models=(HASWELL, SKYLAKE, ARROW_LAKE)),
     Program("vmx_checks_segments"),
     Program("vmx_msr_areas"),
+    Program("vmx_round_trip", models=(IVY_BRIDGE, HASWELL), cpus=2),
     SEEDS,
     Program("vmx_exit_insns", models=(SKYLAKE,), **TALKS),
     Program("vmx_exit_forms", models=(SKYLAKE,), **TALKS),

@@ -39,6 +39,8 @@ static struct machine {
 	u64 (*table12)[EPT_ENTRIES];
 	void *pool;
 	bool tracked[TABLES12], changed[TABLES12];
+	u64 watched;			/* a page that somebody else watches; 0: none */
+	bool exposed;			/* and was told that L2 may write there */
 	struct cpu cpu[CPUS];
 	struct seen seen[2][2][SAMPLES];	/* by root page, A/D */
 	u32 flushes, lookups, walked_pages;
@@ -77,7 +79,7 @@ static bool holds_tracked(u64 from, u64 size)
 	for (u32 i = 0; i < TABLES12; i++)
 		if (m.tracked[i] && TABLES12_AT + i * PAGE_SIZE - from < size)
 			return true;
-	return false;
+	return m.watched && m.watched - from < size;
 }
 
 static bool lookup(void *ctx, gpa1_t at, struct ept_leaf *leaf)
@@ -157,7 +159,18 @@ static u32 take_changed(void *ctx, gpa1_t *pages, u32 max)
 	return given;
 }
 
-static const struct ept02_tracker tracker = { track, untrack, take_changed };
+static bool watched(void *ctx, gpa1_t page)
+{
+	(void)ctx;
+	return m.watched && page.at == m.watched && !m.exposed;
+}
+
+static void expose(void *ctx, gpa1_t page)
+{
+	m.exposed |= watched(ctx, page);
+}
+
+static const struct ept02_tracker tracker = { track, untrack, take_changed, watched, expose };
 
 /* ---- start and stop ---- */
 

@@ -349,6 +349,25 @@ PROMISE(a_page_that_becomes_a_table_is_no_longer_writable_unnoticed)
 	machine_stop();
 }
 
+PROMISE(a_watched_page_is_only_written_after_its_watcher_was_told)
+{
+	small_pages(false, 0);
+	for (u32 i = 0; i < EPT_ENTRIES; i++)
+		touch(cpu, i * PAGE_SIZE, EPT_W);
+	m.watched = RAM + 5 * PAGE_SIZE;
+	ept02_keep_off(&m.ept02, (gpa1_t){ m.watched });
+	assert_int_equal(rights_of(5 * PAGE_SIZE) & EPT_W, 0);
+	touch(cpu, 5 * PAGE_SIZE, EPT_R);
+	touch(cpu, 4 * PAGE_SIZE, EPT_W);
+	assert_int_equal(rights_of(5 * PAGE_SIZE) & EPT_RW, EPT_R);
+	assert_int_equal(rights_of(4 * PAGE_SIZE) & EPT_W, EPT_W);
+	assert_false(m.exposed);
+	assert_int_equal(touch(cpu, 5 * PAGE_SIZE, EPT_W), 1);
+	assert_true(m.exposed);
+	assert_int_equal(touch(cpu, 5 * PAGE_SIZE, EPT_W), 0);
+	machine_stop();
+}
+
 PROMISE(an_ept12_that_l2_writes_itself_is_right_after_invept)
 {
 	small_pages(false, 0);
@@ -527,7 +546,7 @@ RUN(
 	T(a_protected_page_leaves_ept02_and_is_told_of),
 	T(what_ept01_gains_is_seen_without_being_told),
 	T(redirected_pages_follow_their_redirection),
-	T(a_page_that_becomes_a_table_is_no_longer_writable_unnoticed),
+	T(a_page_that_becomes_a_table_is_no_longer_writable_unnoticed), T(a_watched_page_is_only_written_after_its_watcher_was_told),
 	T(an_ept12_that_l2_writes_itself_is_right_after_invept),
 	T(a_page_with_a_thousand_shadows_is_dropped_not_compared),
 	T(without_pages_the_least_recently_used_go_and_the_rest_is_right),

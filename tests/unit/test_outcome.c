@@ -89,9 +89,6 @@ PROMISE(undefined_comes_before_the_privilege)
 	assert_true(faults(nested_refuses(&cpu.vcpu), GP_FAULT, 0));
 	nested.on = false;
 	assert_true(faults(nested_refuses(&cpu.vcpu), UD_FAULT, -1));
-	nested.on = true;
-	vmcs_write(GUEST_CS_AR, 0);
-	assert_true(faults(nested_refuses(&cpu.vcpu), UD_FAULT, -1));
 }
 
 PROMISE(real_v86_and_compatibility_mode_have_no_vmx_instructions)

@@ -285,6 +285,31 @@ PROMISE(a_watch_says_changed_first_then_only_after_writes)
 	}
 }
 
+PROMISE(a_watch_that_cannot_know_says_changed_always)
+{
+	BOTH {
+		struct watch w = { NULL, 0 };
+
+		start(back_ends[b]);
+		track_add(AT(5));
+		assert_false(track_is_watched(AT(5)) || track_is_watched(AT(6)));
+		watch_move(&w, &AT(6));
+		assert_true(track_is_watched(AT(6)) && watch_changed(&w) && !watch_changed(&w));
+		track_expose(AT(5));		/* listed: not a watch's business */
+		track_expose(AT(6));
+		assert_false(track_is_watched(AT(6)));
+		for (u32 i = 0; i < 3; i++)
+			assert_true(watch_changed(&w));
+		assert_true(l1_writes(6));
+		watch_move(&w, NULL);
+		watch_move(&w, &AT(6));
+		assert_true(watch_changed(&w) && !watch_changed(&w));
+		l1_writes_on(6);
+		assert_true(watch_changed(&w));
+		stop();
+	}
+}
+
 PROMISE(who_looks_first_takes_nothing_away_from_others)
 {
 	BOTH {
@@ -418,6 +443,7 @@ RUN(T(a_tracked_page_has_a_leaf_of_its_own_that_stays),
     T(a_page_that_can_have_no_leaf_of_its_own_is_given_always),
     T(a_page_that_is_not_tracked_any_more_is_not_given),
     T(a_watch_says_changed_first_then_only_after_writes),
+    T(a_watch_that_cannot_know_says_changed_always),
     T(who_looks_first_takes_nothing_away_from_others),
     T(watches_never_take_the_room_of_what_must_be_tracked),
     T(what_a_hypapp_protects_stays_protected),

@@ -169,7 +169,7 @@ PROMISE(a_cpu_without_vpids_is_not_asked)
 	assert_int_equal(asked.count, 0);
 }
 
-PROMISE(a_transition_drops_l1s_and_those_of_vpid_off_alone)
+PROMISE(a_transition_drops_what_is_to_be_used_l1s_or_those_of_vpid_off)
 {
 	u16 off, other;
 
@@ -177,9 +177,12 @@ PROMISE(a_transition_drops_l1s_and_those_of_vpid_off_alone)
 	off = runs(0);
 	other = runs(6);
 	left_by[1] = 77;
-	nested_vpid_transition();
-	assert_int_equal(left_by[1], NOBODY);
+	nested_vpid_transition(true);
+	assert_int_equal(left_by[1], 77);
 	assert_int_equal(left_by[off], NOBODY);
+	assert_int_equal(runs(0), off);
+	nested_vpid_transition(false);
+	assert_int_equal(left_by[1], NOBODY);
 	assert_int_equal(left_by[other], 6);
 }
 
@@ -187,4 +190,4 @@ RUN(T(no_l2_meets_translations_of_another_vpid), T(as_many_as_fit_keep_their_tra
     T(vpid_off_shares_with_nobody_and_l1s_own_is_never_given), T(an_address_is_invalidated_in_the_one_vpid),
     T(a_vpid_that_never_ran_costs_nothing), T(all_contexts_are_all_of_l2s), T(a_cpu_that_lacks_a_kind_does_more),
     T(a_cpu_without_vpids_is_not_asked),
-    T(a_transition_drops_l1s_and_those_of_vpid_off_alone))
+    T(a_transition_drops_what_is_to_be_used_l1s_or_those_of_vpid_off))

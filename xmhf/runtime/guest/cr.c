@@ -85,7 +85,7 @@ static enum verdict write_cr0_of_guest(struct vcpu *v, uptr value)
 	if (unfit_for_vmx(v, value, CAP_CR0_FIXED0) || !guest_cr0_takes_effect(before, value))
 		return inject(v, GP_FAULT, 0);
 	value = (value & CR0_DEFINED) | CR0_ET;
-	vmcs_write(CR0_SHADOW, value);
+	state_shadow_cr0(v, value);
 	vmcs_write(GUEST_CR0, ((uptr)vmcs_read(GUEST_CR0) & owned) | (value & ~owned));
 	if ((value ^ before) & (CR0_PG | CR0_WP | CR0_PE))
 		state_flush_linear();
@@ -114,7 +114,7 @@ static enum verdict write_cr4_of_guest(struct vcpu *v, uptr value)
 	if (changes & (CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP) && cr0 & CR0_PG && value & CR4_PAE && !(efer & EFER_LMA) &&
 	    !load_pdptes())
 		return inject(v, GP_FAULT, 0);
-	vmcs_write(CR4_SHADOW, value);
+	state_shadow_cr4(v, value);
 	vmcs_write(GUEST_CR4, ((uptr)vmcs_read(GUEST_CR4) & owned) | (value & ~owned));
 	if (changes & ~(uptr)CR4_VMXE)
 		state_flush_linear();

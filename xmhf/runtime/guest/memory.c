@@ -216,7 +216,7 @@ struct walk_regs guest_paging(void)
 		.cr3 = vmcs_read(GUEST_CR3), .efer = vmcs_read(GUEST_EFER),
 		.maxphyaddr = machine.maxphyaddr,
 		.rflags_ac = vmcs_read(GUEST_RFLAGS) & RFLAGS_AC,
-		.has_1g_pages = cpuid(0x80000001, 0).edx >> 26 & 1,
+		.has_1g_pages = machine.has_1g_pages,
 	};
 	bool in_l2 = this_cpu()->in_l2;		/* VMCS02's masks are L1's: what L2 sees isn't what counts */
 	u64 pkrs;

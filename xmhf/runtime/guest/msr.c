@@ -90,7 +90,7 @@ static bool write_perf_global_ctrl(u32 msr, u64 value)
 		return false;
 	if (vmx_caps.entry & ENTRY_LOAD_PERF) {
 		wrmsr(msr, 0);		/* the value was tried; the VM entry loads it */
-		vmcs_write(GUEST_PERF_GLOBAL_CTRL, value);
+		vmcs_write(GUEST_PERF_GLOBAL_CTRL, this_cpu()->perf_global_ctrl = value);
 	}
 	return true;
 }

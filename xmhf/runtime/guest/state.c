@@ -84,13 +84,13 @@ static void segments(u16 cs)
 }
 
 /* @cd_nw: the guest's CD and NW, which INIT keeps. */
-static void control_registers(uptr cd_nw)
+static void control_registers(struct vcpu *v, uptr cd_nw)
 {
 	vmcs_write(CR0_MASK, state_cr0_owned());
-	vmcs_write(CR0_SHADOW, CR0_ET | cd_nw);
+	state_shadow_cr0(v, CR0_ET | cd_nw);
 	vmcs_write(GUEST_CR0, CR0_ET | ((uptr)vmx_caps.cr0_fixed0 & ~(uptr)(CR0_PE | CR0_PG)));
 	vmcs_write(CR4_MASK, state_cr4_owned());
-	vmcs_write(CR4_SHADOW, 0);
+	state_shadow_cr4(v, 0);
 	vmcs_write(GUEST_CR4, (uptr)vmx_caps.cr4_fixed0);
 	vmcs_write(GUEST_CR3, 0);
 	vmcs_write(GUEST_EFER, 0);
@@ -115,7 +115,7 @@ static void init_state(struct vcpu *v, u16 cs, u32 ip, uptr cd_nw)
 	memset(&v->regs, 0, sizeof(v->regs));
 	v->regs.rdx = cpuid(1, 0).eax;
 	segments(cs);
-	control_registers(cd_nw);
+	control_registers(v, cd_nw);
 	debug_registers();
 	vmcs_write(GUEST_RIP, ip);
 	vmcs_write(GUEST_RSP, 0);
@@ -132,7 +132,7 @@ void state_reset(struct vcpu *v, bool starts)
 	vmcs_write(VMCS_LINK_POINTER, ~0ull);
 	vmcs_write(GUEST_PAT, rdmsr(MSR_PAT));
 	if (vmx_caps.entry & ENTRY_LOAD_PERF)		/* Bochs has the control without the MSR (P1) */
-		vmcs_write(GUEST_PERF_GLOBAL_CTRL, rdmsr_safe(MSR_PERF_GLOBAL_CTRL, &perf) ? perf : 0);
+		vmcs_write(GUEST_PERF_GLOBAL_CTRL, v->perf_global_ctrl = rdmsr_safe(MSR_PERF_GLOBAL_CTRL, &perf) ? perf : 0);
 	if (vmx_caps.entry & ENTRY_LOAD_LBR)
 		vmcs_write(GUEST_LBR_CTL, 0);
 	vmcs_write(GUEST_SYSENTER_CS, rdmsr(MSR_SYSENTER_CS));

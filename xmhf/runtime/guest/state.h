@@ -26,6 +26,10 @@ void state_segment(enum state_segment index, u16 selector, u64 base, u32 limit, 
 uptr state_cr0(void);
 uptr state_cr4(void);
 
+/* What L1 reads there in bits of ours; with VMCS01 current. */
+static inline void state_shadow_cr0(struct vcpu *v, uptr value) { vmcs_write(CR0_SHADOW, v->cr0_shadow = value); }
+static inline void state_shadow_cr4(struct vcpu *v, uptr value) { vmcs_write(CR4_SHADOW, v->cr4_shadow = value); }
+
 /* The bits of CR0 and CR4 that are ours; see cr.c. */
 uptr state_cr0_owned(void);
 uptr state_cr4_owned(void);

@@ -87,6 +87,7 @@ void machine_learn(const struct handoff *h)
 	memcpy(&machine.handoff, h, sizeof(*h));
 	machine.guest_map = h->map;
 	learn_most_ram(&h->map);
+	machine.has_1g_pages = cpuid(0x80000001, 0).edx >> 26 & 1;
 	machine.maxphyaddr = cpuid(0x80000000, 0).eax >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xff : 36;
 	machine.host_top = SIZE_4G;
 	if (sizeof(uptr) == 8)

@@ -12,6 +12,7 @@ struct machine {
 	struct e820_map guest_map;	/* what the guest is told: our range and page taken out */
 	struct mem_range ept_pool;	/* of our range, for EPT02 */
 	u32 maxphyaddr;
+	bool has_1g_pages;
 	u64 host_top;			/* first physical address that we haven't mapped */
 	struct mtrr_state mtrr;		/* as the guest has it: starts with the hardware's, which stays */
 	struct acpi_power power;	/* all zero without a FADT */

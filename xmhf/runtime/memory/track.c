@@ -12,8 +12,14 @@
 
 u64 track_mark;
 
+#define LOOKS_AT_ONCE	8u
+
 static struct track_page *pages, *free_pages, *due;
 static struct track_page **buckets;
+static const u32 never, always = ~0u;
+static const u32 **looks;		/* for each listed page the low half of its leaf, where the marks are; then never */
+static struct track_page **listed;
+static u32 listed_count;
 static u32 bucket_mask, used, watches_left;	/* @used: entries of @pages that ever were */
 
 static u32 buckets_for(u32 n)
@@ -27,7 +33,8 @@ static u32 buckets_for(u32 n)
 
 size_t track_bytes(u32 n)
 {
-	return n * sizeof(struct track_page) + buckets_for(n) * sizeof(struct track_page *);
+	return n * sizeof(struct track_page) + buckets_for(n) * sizeof(struct track_page *) +
+	       2 * (n + LOOKS_AT_ONCE) * sizeof(void *);
 }
 
 void track_init(void *memory, u32 n, u32 watches, u64 caps)
@@ -36,6 +43,11 @@ void track_init(void *memory, u32 n, u32 watches, u64 caps)
 	pages = memory;
 	buckets = (struct track_page **)(void *)(pages + n);
 	bucket_mask = buckets_for(n) - 1;
+	listed = buckets + buckets_for(n);
+	looks = (const u32 **)(void *)(listed + n + LOOKS_AT_ONCE);
+	for (u32 i = 0; i < n + LOOKS_AT_ONCE; i++)
+		looks[i] = &never;
+	listed_count = 0;
 	watches_left = watches;
 	used = 0;
 	free_pages = due = NULL;
@@ -147,18 +159,95 @@ bool track_violation(gpa1_t at)
 	return (leaf & EPT_ENTRY_HELD) != 0;
 }
 
+/* ---- the list of those to look at ---- */
+
+static void list_leaf(const struct track_page *p)
+{
+	looks[p->listed_at] = p->leaf ? (const u32 *)(const void *)p->leaf : &always;
+}
+
+static void list_add(struct track_page *p)
+{
+	p->listed = true;
+	p->listed_at = listed_count++;
+	listed[p->listed_at] = p;
+	list_leaf(p);
+}
+
+static void list_remove(struct track_page *p)
+{
+	struct track_page *last = listed[--listed_count];
+
+	p->listed = false;
+	last->listed_at = p->listed_at;
+	listed[last->listed_at] = last;
+	list_leaf(last);
+	looks[listed_count] = &never;
+}
+
+/* This is what L1's INVEPT costs for each table of EPT12. */
+static bool any_marked(const u32 *const *at)
+{
+	u32 marks = __atomic_load_n(at[0], __ATOMIC_RELAXED) | __atomic_load_n(at[1], __ATOMIC_RELAXED) |
+		    __atomic_load_n(at[2], __ATOMIC_RELAXED) | __atomic_load_n(at[3], __ATOMIC_RELAXED) |
+		    __atomic_load_n(at[4], __ATOMIC_RELAXED) | __atomic_load_n(at[5], __ATOMIC_RELAXED) |
+		    __atomic_load_n(at[6], __ATOMIC_RELAXED) | __atomic_load_n(at[7], __ATOMIC_RELAXED);
+
+	return marks & (u32)track_mark;
+}
+
+static bool look_at_listed(void)
+{
+	bool marked = false;
+
+	for (u32 i = 0; i < listed_count; i += LOOKS_AT_ONCE) {
+		if (!any_marked(looks + i))
+			continue;
+		for (u32 n = i; n < MIN(i + LOOKS_AT_ONCE, listed_count); n++)
+			marked |= look(listed[n]);
+	}
+	return marked;
+}
+
+/* ---- watches that L2 could get round ---- */
+
+/* Is it more than a listed page? */
+static bool has_watch(const struct track_page *p)
+{
+	return p && p->leaf && p->users > p->listed;
+}
+
+bool track_is_watched(gpa1_t page)
+{
+	return has_watch(find(page));
+}
+
+void track_expose(gpa1_t page)
+{
+	struct track_page *p = find(page);
+
+	if (!has_watch(p))
+		return;
+	ept_untrack(&ept01, p->at, p->leaf, false);
+	p->leaf = NULL;
+	p->exposed = true;
+	if (p->listed)
+		list_leaf(p);
+	written(p);
+}
+
 /* ---- many pages ---- */
 
 void track_add(gpa1_t page)
 {
-	begin(page)->listed = true;
+	list_add(begin(page));
 }
 
 void track_remove(gpa1_t page)
 {
 	struct track_page *p = find(page);
 
-	p->listed = false;
+	list_remove(p);
 	if (p->due_at)
 		unlink_due(p);
 	end(p);
@@ -171,8 +260,7 @@ u32 track_take(gpa1_t *to, u32 max)
 	u32 given = 0;
 
 	if (!goes_on)
-		for (struct track_page *p = pages; p < pages + used; p++)
-			marked |= p->listed && look(p);
+		marked = look_at_listed();
 	if (marked)
 		ept_flush_now(&ept01);
 	for (; due && given < max; given++) {

@@ -16,7 +16,9 @@ struct track_page {
 	u64 *leaf;			/* NULL: no leaf of its own could be had, so it always may have changed */
 	u32 users;
 	u32 writes;			/* goes up each time that somebody looks and finds it written */
-	bool listed;			/* for track_take() */
+	bool exposed;			/* L2 may write to it: track_expose() */
+	bool listed;			/* for track_take(), */
+	u32 listed_at;			/* and at which place of its list */
 	struct track_page *next;	/* in its bucket; or free */
 	struct track_page *next_due, **due_at;	/* listed pages that were written and not taken since; NULL: it isn't one */
 };
@@ -35,6 +37,12 @@ void track_remove(gpa1_t page);
  */
 u32 track_take(gpa1_t *pages, u32 max);
 
+/* Is there a watch of that page which can tell? L2's writes to it have to be told by track_expose(), before them. */
+bool track_is_watched(gpa1_t page);
+
+/* From now on its watches count as changed always. */
+void track_expose(gpa1_t page);
+
 /* We wrote to L1's page at @at. */
 void track_wrote(gpa1_t at);
 
@@ -49,6 +57,9 @@ struct watch {
 
 /* From now on it watches the page at @to, which counts as changed; NULL: none. */
 void watch_move(struct watch *w, const gpa1_t *to);
+
+/* May it change at any time, L2 having access to it? */
+static inline bool watch_is_blind(const struct watch *w) { return w->page && __atomic_load_n(&w->page->exposed, __ATOMIC_RELAXED); }
 
 bool watch_look(struct watch *w);	/* slow half of watch_changed */
 extern u64 track_mark;			/* the bit of a leaf that tells of a write */

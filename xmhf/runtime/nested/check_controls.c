@@ -242,6 +242,11 @@ static const char *check_event(const struct vmcs12 *m, const struct vmx_caps_off
 	return NULL;
 }
 
+const char *check_entry_event(const struct vmcs12 *m, const struct vmx_caps_offered *caps)
+{
+	return m->ENTRY_INTR_INFO & INTR_VALID ? check_event(m, caps) : NULL;
+}
+
 static const char *check_entry_controls(const struct vmcs12 *m, const struct vmx_caps_offered *caps, u32 width)
 {
 	u64 load = m->ENTRY_MSR_LOAD_ADDR;
@@ -250,7 +255,7 @@ static const char *check_entry_controls(const struct vmcs12 *m, const struct vmx
 
 	REQUIRE(controls_fit(m->ENTRY_CTRLS, caps->msr[CAP_TRUE_ENTRY]),
 		"27.2.1.3 VM-entry controls have a reserved bit wrong");
-	failed = m->ENTRY_INTR_INFO & INTR_VALID ? check_event(m, caps) : NULL;
+	failed = check_entry_event(m, caps);
 	if (failed)
 		return failed;
 	REQUIRE(IMPLIES(loads, !(load & 15)), "27.2.1.3 VM-entry MSR-load area isn't 16-byte aligned");

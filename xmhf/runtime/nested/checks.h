@@ -27,6 +27,9 @@ struct entry_facts {
 /* Failure is VMfail 7. */
 const char *check_controls(const struct vmcs12 *m, const struct vmx_caps_offered *caps, const struct entry_facts *f);
 
+/* The part of it that is about the event to inject. */
+const char *check_entry_event(const struct vmcs12 *m, const struct vmx_caps_offered *caps);
+
 /* Failure is VMfail 8. */
 const char *check_host(const struct vmcs12 *m, const struct vmx_caps_offered *caps, const struct entry_facts *f);
 

@@ -3,7 +3,7 @@
 #include "machine/cpu_insn.h"
 #include "machine/log.h"
 #include "memory/pool.h"
-#include "nested/state.h"
+#include "nested/host_state.h"
 #include "vmx/setup.h"
 
 bool nested_shadowing;
@@ -22,10 +22,13 @@ static void *region(u32 indicator)
 	return page;
 }
 
+_Static_assert(sizeof(struct vmcs12) <= PAGE_SIZE / 2 && sizeof(struct host_state) <= PAGE_SIZE / 2, "both in a page");
+
 static bool allocate(struct nested_vmcs *c)
 {
 	c->at = NO_VMCS;
 	c->m = pool_page();
+	c->host = (struct host_state *)(void *)((u8 *)c->m + PAGE_SIZE / 2);
 	c->vmcs02 = region(0);
 	c->shadow = nested_shadowing ? region(VMCS12_SHADOW) : NULL;
 	c->msr_bitmap = pool_page();

@@ -2,6 +2,7 @@
 /* The VMCS12s that a CPU has at hand, and which of them is current. */
 #include "guest/memory.h"
 #include "lib/string.h"
+#include "nested/bitmaps.h"
 #include "nested/hot.h"
 #include "nested/vmcs02.h"
 #include "vmx/setup.h"
@@ -63,7 +64,7 @@ void nested_make_current(struct vcpu *v, struct nested_vmcs *c)
 		nested_shadow_in(v, n->current);
 	n->current = c;
 	if (c && c->shadow_is_old) {
-		nested_shadow_out(v, c);
+		nested_shadow_out(v, c, HOT_ALL);
 		c->shadow_is_old = false;
 	}
 	shadowing(v, c);
@@ -80,6 +81,7 @@ void nested_write_back(struct vcpu *v, struct nested_vmcs *c)
 		/* L1 has no memory there: what it wrote is lost */
 	}
 	nested_ept_put(c);
+	bitmaps_forget(c);
 	c->at = NO_VMCS;
 	c->used = 0;
 }

@@ -18,11 +18,37 @@ struct ept02 ept02;
 struct ept12_rules nested_ept12_rules;
 static void *ones, *scratch;
 
+static u32 pages_generation = 1;
+static bool pages_used;			/* somebody has asked for it */
+
+u32 nested_pages_generation(void)
+{
+	if (!pages_used)
+		__atomic_store_n(&pages_used, true, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&pages_generation, __ATOMIC_RELAXED);
+}
+
+/* VMCS02 has addresses of L1's pages: all CPUs have to look again, even if no EPT02 led there. */
 static void follow(gpa1_t from, u64 length)
 {
 	struct ept02_flush owed = ept02_drop(&ept02, from, length);
 
+	__atomic_store_n(&pages_generation, MAX(1u, pages_generation + 1), __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&pages_used, __ATOMIC_SEQ_CST))
+		owed.ept02 = &ept02;
 	ept02_flush_discharge(&owed);
+}
+
+void nested_watch(struct watch *w, const gpa1_t *page)
+{
+	if (w->page ? page && page->at == w->page->at.at : !page)
+		return;
+	watch_move(w, page);
+	if (!page)
+		return;
+	lock_take(&ept01_lock);
+	ept02_keep_off(&ept02, *page);
+	lock_drop(&ept01_lock);
 }
 
 void nested_ept_init(void)
@@ -63,11 +89,14 @@ static bool get(struct nested_vmcs *c)
 	return c->ept02 != NULL;
 }
 
-/* Where this CPU notes the generation of @root; that of a root new to it is 0. */
-static u64 *seen_of(struct nested_ept_cpu *cpu, const struct ept02_table *root)
+/* Where this CPU notes the generation of @c's root; that of a root new to it is 0. */
+static u64 *seen_of(struct nested_ept_cpu *cpu, struct nested_vmcs *c)
 {
+	const struct ept02_table *root = c->ept02;
 	u32 i = 0;
 
+	if (cpu->seen[c->seen_at].root == root)
+		return &cpu->seen[c->seen_at].generation;
 	while (i < EPT_ROOTS_SEEN && cpu->seen[i].root != root)
 		i++;
 	if (i == EPT_ROOTS_SEEN) {
@@ -75,6 +104,7 @@ static u64 *seen_of(struct nested_ept_cpu *cpu, const struct ept02_table *root)
 		cpu->seen[i].root = root;
 		cpu->seen[i].generation = 0;
 	}
+	c->seen_at = i;
 	return &cpu->seen[i].generation;
 }
 
@@ -89,7 +119,7 @@ u64 nested_ept_pointer(struct vcpu *v, struct nested_vmcs *c)
 		return 0;
 	pointer = ept02_pointer(c->ept02);
 	generation = ept02_generation(c->ept02);
-	seen = seen_of(&v->nested->ept, c->ept02);
+	seen = seen_of(&v->nested->ept, c);
 	if (*seen != generation) {
 		if (!vmx_invept(INVEPT_SINGLE, pointer))
 			(void)vmx_invept(INVEPT_ALL, 0);

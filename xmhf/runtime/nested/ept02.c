@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * EPT02: the start, its roots, and the violation. A fault first goes down the tables that are there, as long as what
- * they were made of still stands in EPT12; only where that ends EPT12 is walked from its root.
+ * EPT02: the start, its roots, and the violation. A fault goes down the tables that are there, as long as what
+ * they were made of still stands in EPT12, and makes those that are missing; only where A must be set on the way EPT12 is
+ * walked from its root first.
  */
 #include "nested/ept02_table.h"
 #include "nested/memory_type.h"
@@ -112,12 +113,12 @@ u64 ept02_generation(const struct ept02_table *root)
 
 /* ---- what EPT01 has ---- */
 
-/* Has @page tables that only stay watched if L2 can't write to it? */
+/* Has @page what only stays watched if L2 can't write to it? */
 static bool is_watched(const struct ept02 *e, gpa1_t page)
 {
 	const struct ept02_table *t = ept02_find(e, page, ~0ull);
 
-	return t && !t->exposed;
+	return (t && !t->exposed) || e->tracker->is_watched(e->ctx, page);
 }
 
 bool ept02_look_up_range(struct ept02 *e, gpa1_t at)
@@ -155,7 +156,10 @@ static enum ept02_answer install(struct ept02 *e, struct ept02_table **where, u6
 	if (!ept02_find_range(e, at))
 		return EPT02_PROTECTED;
 	if (e->range.watched && (f->want & EPT_W)) {
-		ept02_expose(e, (gpa1_t){ e->range.from });
+		gpa1_t page = { e->range.from };
+
+		ept02_expose(e, page);
+		e->tracker->expose(e->ctx, page);
 		(void)ept02_find_range(e, at);
 	}
 	while (!ept02_range_has_leaves(e, t->level)) {
@@ -261,32 +265,76 @@ static enum ept02_answer fault_by_walk(struct ept02 *e, const struct ept12 *ept1
 	return answer;
 }
 
+/*
+ * The leaf @entry12 of the table that @t shadows allows what L2 wants. Its neighbours are filled if @around, unless it is memory
+ * that L2 is new to: their A aren't set either then.
+ */
+static enum ept02_answer fault_by_leaf(struct ept02 *e, const struct ept12 *ept12, struct ept02_table *t, u64 entry12,
+				       struct ept02_fault *f, bool around)
+{
+	u64 marks = EPT_ENTRY_ACCESSED | (f->want & EPT_W ? EPT_ENTRY_DIRTY : 0);
+	gpa1_t at = { t->source.at + ept_index(f->at.at, t->level) * sizeof(u64) };
+	enum ept12_status status;
+	enum ept02_answer answer;
+
+	if (ept12->accessed_dirty && (entry12 & marks) != marks) {
+		if (f->ahead)
+			return EPT02_RESUME;
+		around |= (entry12 & EPT_ENTRY_ACCESSED) != 0;
+		status = ept12_mark(ept12, f->at, at, &entry12, (f->want & EPT_W) != 0);
+		if (status != EPT12_OK)
+			return answer_of(status);
+	} else {
+		around = true;
+	}
+	answer = install_fresh(e, &t, entry12, f);
+	if (answer == EPT02_RESUME && around)
+		ept02_fill_around(e, t, f);
+	return answer;
+}
+
+static enum ept02_answer refused(struct ept02_fault *f, u32 level, u64 entry12, u32 rights, enum ept02_answer answer)
+{
+	f->ept12.level = level;
+	f->ept12.entry[level] = entry12;
+	f->ept12.rights = (enum ept_rights)(rights & (u32)entry12 & EPT_RWX);
+	return answer;
+}
+
 enum ept02_answer ept02_fault(struct ept02 *e, struct ept02_table *root, struct ept02_fault *f)
 {
 	const struct ept12 ept12 = { e->rules, &e->memory12, f->log, root->source, root->accessed_dirty };
-	u32 rights = EPT_RWX, i;
+	u32 rights = EPT_RWX;
 	struct ept02_table *t;
-	enum ept12_status status = EPT12_OK;
-	enum ept02_answer answer;
-	bool was_accessed;
-	u64 entry12;
 
 	if (f->at.at >> EPT_GPA_BITS)
-		return fault_by_walk(e, &ept12, root, f);
+		return f->ahead ? EPT02_RESUME : fault_by_walk(e, &ept12, root, f);
 	t = recent_table(e, root, f->at, &rights);
-	if (!t || ept02_is_link(t->entries[ept_index(f->at.at, t->level)]))
+	if (!t || ept02_is_link(t->entries[ept_index(f->at.at, t->level)])) {
+		rights = EPT_RWX;
 		t = descend(e, root, f->at, &rights);
-	i = ept_index(f->at.at, t->level);
-	entry12 = ept12_entry_get(&t->from12[i]);
-	if (ept12_classify(e->rules, entry12, t->level) != EPT12_LEAF || (f->want & ~(rights & (u32)entry12)))
-		return fault_by_walk(e, &ept12, root, f);
-	was_accessed = !root->accessed_dirty || (entry12 & EPT_ENTRY_ACCESSED);
-	if (root->accessed_dirty)
-		status = ept12_mark(&ept12, f->at, (gpa1_t){ t->source.at + i * sizeof(u64) }, &entry12, (f->want & EPT_W) != 0);
-	if (status != EPT12_OK)
-		return answer_of(status);
-	answer = install_fresh(e, &t, entry12, f);
-	if (answer == EPT02_RESUME && was_accessed)	/* or it is memory that L2 is new to: its neighbours' A aren't set either */
-		ept02_fill_around(e, t, f);
-	return answer;
+	}
+	for (bool down = false;; down = true) {
+		u32 i = ept_index(f->at.at, t->level);
+		u64 entry12 = ept12_entry_get(&t->from12[i]);
+
+		switch (ept12_classify(e->rules, entry12, t->level)) {
+		case EPT12_LEAF:
+			if (f->want & ~(rights & (u32)entry12))
+				return refused(f, t->level, entry12, rights, EPT02_VIOLATION);
+			return fault_by_leaf(e, &ept12, t, entry12, f, down);
+		case EPT12_ABSENT:
+			return refused(f, t->level, entry12, rights, EPT02_VIOLATION);
+		case EPT12_BAD:
+			return refused(f, t->level, entry12, rights, EPT02_MISCONFIGURED);
+		case EPT12_TABLE:
+			break;
+		}
+		if (root->accessed_dirty && !(entry12 & EPT_ENTRY_ACCESSED))	/* is set when all of the walk has passed */
+			return f->ahead ? EPT02_RESUME : fault_by_walk(e, &ept12, root, f);
+		rights &= (u32)entry12;
+		t = ept02_shadow(e, t, i, entry12);
+		if (!t)
+			return EPT02_NO_PAGES;
+	}
 }

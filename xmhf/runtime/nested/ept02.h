@@ -41,6 +41,8 @@ struct ept02_tracker {
 	 * is written to them after the return is noticed again. More than changed may be given. Fewer than @max: that was all.
 	 */
 	u32 (*take_changed)(void *ctx, gpa1_t *pages, u32 max);
+	bool (*is_watched)(void *ctx, gpa1_t page);	/* does somebody else want to know of writes to it? */
+	void (*expose)(void *ctx, gpa1_t page);		/* that one can't know any more: L2 may write there */
 };
 
 struct ept02_table;
@@ -114,6 +116,7 @@ struct ept02_fault {
 	enum ept_rights want;		/* bits 2:0 of the qualification */
 	const struct ept12_log *log;	/* L1's page-modification log; NULL: off */
 	struct ept02_stream *stream;	/* of this CPU */
+	bool ahead;			/* before L2 tries: only what leaves no trace in EPT12 */
 	struct ept12_translation ept12;	/* what L1 is told; with EPT02_PROTECTED only ept12.at */
 };
 
@@ -131,6 +134,9 @@ MUST_CHECK enum ept02_answer ept02_fault(struct ept02 *e, struct ept02_table *ro
 
 /* After it every translation is what EPT12 says, or missing: for INVEPT of either kind. */
 void ept02_sync(struct ept02 *e);
+
+/* L2 may not write to @page unnoticed from now on, which is_watched() by now. */
+void ept02_keep_off(struct ept02 *e, gpa1_t page);
 
 /* What a change of EPT01 owes: flush_now. Discharge it before somebody relies on the change, and before the lock is dropped. */
 struct ept02_flush { struct ept02 *ept02; };

@@ -111,12 +111,11 @@ struct ept02_table *ept02_find(const struct ept02 *e, gpa1_t source, u64 round)
 }
 
 /* Leaves from before @page was tracked go, if there may be any; and nobody may hold on to them. */
-static void watch(struct ept02 *e, gpa1_t page)
+void ept02_keep_off(struct ept02 *e, gpa1_t page)
 {
 	u32 number = (u32)(page.at >> PAGE_SHIFT) & e->writable_mask;
 	u64 *word = &e->writable[number >> 6], bit = 1ull << (number & 63);
 
-	e->tracker->track(e->ctx, page);
 	e->range.size = 0;
 	if (!(*word & bit))
 		return;
@@ -139,8 +138,10 @@ static void index_add(struct ept02 *e, struct ept02_table *t, gpa1_t source)
 {
 	struct ept02_table **at = bucket(e, source), *other = ept02_find(e, source, ~0ull);
 
-	if (!other)
-		watch(e, source);
+	if (!other) {
+		e->tracker->track(e->ctx, source);
+		ept02_keep_off(e, source);
+	}
 	t->exposed = other && other->exposed;
 	e->exposed += t->exposed;
 	t->source = source;

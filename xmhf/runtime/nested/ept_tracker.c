@@ -21,4 +21,16 @@ static u32 take_changed(void *unused, gpa1_t *pages, u32 max)
 	return track_take(pages, max);
 }
 
-const struct ept02_tracker nested_ept02_tracker = { track, untrack, take_changed };
+static bool is_watched(void *unused, gpa1_t page)
+{
+	(void)unused;
+	return track_is_watched(page);
+}
+
+static void expose(void *unused, gpa1_t page)
+{
+	(void)unused;
+	track_expose(page);
+}
+
+const struct ept02_tracker nested_ept02_tracker = { track, untrack, take_changed, is_watched, expose };

@@ -6,7 +6,7 @@
 #include "nested/ept_event.h"
 
 /* What L1 sees of a violation of its EPT12; @linear where the qualification says that there is one. */
-static enum verdict tell_l1(struct vcpu *v, const struct nested_vmcs *c, const struct ept02_fault *f, u64 ours, u64 linear)
+static enum verdict tell_l1(struct vcpu *v, struct nested_vmcs *c, const struct ept02_fault *f, u64 ours, u64 linear)
 {
 	const struct ept12 ept12 = nested_ept12(c, NULL);
 	u64 qualification = ept12_qualification(&ept12, ours, f->ept12.rights);
@@ -14,6 +14,8 @@ static enum verdict tell_l1(struct vcpu *v, const struct nested_vmcs *c, const s
 	if (ept_event_is_ve(c->m, f) && !(vmcs_read32(IDT_VECTORING_INFO) & INTR_VALID) && vmcs_read(GUEST_CR0) & CR0_PE &&
 	    ept_event_write_ve(c->m, f, qualification, linear))
 		return inject(v, VE_FAULT, -1);
+	c->fault_at = f->at.at;
+	c->fault_want = f->want;
 	return nested_reflect(v, EXIT_EPT_VIOLATION, qualification);
 }
 
@@ -25,7 +27,7 @@ static void make_room(struct nested *n)
 			nested_ept_put(&n->cached[i]);
 }
 
-static enum verdict answer(struct vcpu *v, const struct nested_vmcs *c, enum ept02_answer what, const struct ept02_fault *f,
+static enum verdict answer(struct vcpu *v, struct nested_vmcs *c, enum ept02_answer what, const struct ept02_fault *f,
 			   u64 ours)
 {
 	switch (what) {
@@ -66,6 +68,22 @@ enum verdict nested_ept_violation(struct vcpu *v)
 	what = ept02_fault(&ept02, c->ept02, &f);
 	lock_drop(&ept01_lock);
 	return answer(v, c, what, &f, ours);
+}
+
+void nested_ept_ahead(struct vcpu *v, struct nested_vmcs *c)
+{
+	struct ept02_fault f = {
+		.at = { c->fault_at }, .want = (enum ept_rights)c->fault_want, .stream = &v->nested->ept.stream, .ahead = true,
+	};
+
+	c->fault_want = 0;
+	if (!(secondary_controls(c->m) & SECONDARY_EPT) || !c->ept02 || !ept02_is_of(c->ept02, c->eptp12))
+		return;
+	lock_take(&ept01_lock);
+	if (ept02_fault(&ept02, c->ept02, &f) != EPT02_RESUME) {
+		/* L2 will find that out */
+	}
+	lock_drop(&ept01_lock);
 }
 
 struct ept12 nested_ept12(const struct nested_vmcs *c, const struct ept12_log *log)

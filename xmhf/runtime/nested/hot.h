@@ -1,32 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The hot fields: those that the field table calls shadowed. A set of them is a u64 with a bit for each. */
+/* The hot fields of VMCS12 and its shadow VMCS; all with c->shadow current. */
 #ifndef NESTED_HOT_H
 #define NESTED_HOT_H
 
 #include "nested/state.h"
 
-enum hot_field {
-#define HOT_NOT(name)
-#define HOT_READ(name)	HOT_##name,
-#define HOT_WRITE(name)	HOT_##name,
-#define FIELD(name, encoding, width, group, shadowed, exists) HOT_##shadowed(name)
-#include "vmx/vmcs_fields.def"
-#undef FIELD
-#undef HOT_NOT
-#undef HOT_READ
-#undef HOT_WRITE
-	HOT_FIELDS
-};
-_Static_assert(HOT_FIELDS <= 64, "a set of hot fields is a u64");
+/* Once, when nested_map is there. */
+void shadow_init(void);
 
-#define HOT(name)	BIT64(HOT_##name)
-#define HOT_ALL		(~0ull)
-
-
-/* With c->shadow current: takes over what L1 wrote there; which fields that were. */
+/* Takes over what L1 wrote there and VM entry looks at; which fields that were. What is out of use waits for shadow_take_all. */
 u64 shadow_take(struct nested_vmcs *c);
+u64 shadow_take_all(struct nested_vmcs *c);
 
-/* With c->shadow current: writes @fields of m. */
+/* Writes @fields of m. */
 void shadow_give(struct nested_vmcs *c, u64 fields);
 
 #endif

@@ -2,7 +2,7 @@
 /* What L1 is offered, worked out once. */
 #include "machine/cpu_insn.h"
 #include "nested/facts.h"
-#include "nested/state.h"
+#include "nested/hot.h"
 
 struct vmx_caps_offered nested_caps;
 struct vmcs12_map nested_map;
@@ -17,6 +17,7 @@ void nested_init(void)
 			hardware.msr[i] = rdmsr(CAP_FIRST_MSR + i);
 	caps_offer(hardware.msr, sizeof(uptr) == 8, &nested_caps);
 	vmcs12_map_fields(&nested_map, &nested_caps);
+	shadow_init();
 	facts_init();
 }
 

@@ -7,45 +7,41 @@
 
 struct operand instruction_operand(void) { return operand_decode(vmcs_read32(EXIT_INSTR_INFO)); }
 
-u64 instruction_register(struct vcpu *v, u8 number, u32 bytes)
-{
-	u64 value = number == OPERAND_RSP ? vmcs_read(GUEST_RSP) : v->regs.r[number & (NR_GPRS - 1)];
-
-	return bytes == 8 ? value : (u32)value;
-}
-
-void instruction_set_register(struct vcpu *v, u8 number, u64 value)
-{
-	if (number == OPERAND_RSP)
-		vmcs_write(GUEST_RSP, value);
-	else
-		v->regs.r[number & (NR_GPRS - 1)] = (uptr)value;
-}
-
 static u64 of_segment(enum vmcs_field of_es, u8 segment)
 {
 	return vmcs_read((enum vmcs_field)(of_es + SEGMENT_STEP * segment));
 }
 
+/* What the mode looks at. */
+static void read_segment(struct operand_cpu *cpu, u8 segment)
+{
+	cpu->mode = instruction_is_64bit() ? OPERAND_64BIT : OPERAND_PROTECTED;
+	if (cpu->mode == OPERAND_64BIT && segment < OPERAND_FS)
+		return;
+	cpu->base = of_segment(GUEST_ES_BASE, segment);
+	cpu->limit = (u32)of_segment(GUEST_ES_LIMIT, segment);
+	cpu->rights = (u32)of_segment(GUEST_ES_AR, segment);
+}
+
 static enum verdict access(struct vcpu *v, const struct operand *o, enum walk_kind kind, void *data, u32 bytes)
 {
-	struct walk_regs paging = guest_paging();
-	struct operand_cpu cpu = {
-		.mode = guest_code_bits() == 64 ? OPERAND_64BIT : OPERAND_PROTECTED,
-		.cr4 = paging.cr4, .base = of_segment(GUEST_ES_BASE, o->segment),
-		.limit = (u32)of_segment(GUEST_ES_LIMIT, o->segment), .rights = (u32)of_segment(GUEST_ES_AR, o->segment),
-		.gpr = v->regs.r,
-	};
+	struct operand_cpu cpu = { .cr4 = vmcs_read(GUEST_CR4), .gpr = v->regs.r };	/* LA57 is never ours */
+	struct walk_regs paging;
 	struct operand_access operand = { vmcs_read(EXIT_QUALIFICATION), bytes, kind == WALK_WRITE };
 	struct guest_fault fault;
 	enum operand_fault refused;
 	enum guest_access how;
 	u64 linear;
 
-	v->regs.r[OPERAND_RSP] = (uptr)vmcs_read(GUEST_RSP);	/* the stub doesn't load it from there */
+	read_segment(&cpu, o->segment);
+	if (o->needs_rsp)
+		v->regs.r[OPERAND_RSP] = (uptr)vmcs_read(GUEST_RSP);	/* the stub doesn't load it from there */
 	refused = operand_address(o, &cpu, operand, &linear);
 	if (refused != OPERAND_OK)
 		return inject(v, refused == OPERAND_STACK_FAULT ? SS_FAULT : GP_FAULT, 0);
+	if (kind == WALK_READ && !v->in_l2 && peek(&v->nested->peek, linear, data, bytes))
+		return RESUME;
+	paging = guest_paging();
 	how = guest_access_linear(&paging, guest_access_now(kind), linear, data, bytes, &fault);
 	return how == GUEST_DONE ? RESUME : guest_operand_fault(v, how, &fault);
 }

@@ -29,7 +29,7 @@ static void set_operation(struct vcpu *v, bool on)
 	uptr cr0 = state_cr0();
 
 	v->nested->on = on;
-	vmcs_write(CR0_SHADOW, cr0);
+	state_shadow_cr0(v, cr0);
 	vmcs_write(CR0_MASK, state_cr0_owned());
 	nested_make_current(v, NULL);
 }
@@ -56,8 +56,6 @@ enum verdict nested_vmxon(struct vcpu *v)
 {
 	if (!(state_cr4() & CR4_VMXE))
 		return inject(v, UD_FAULT, -1);
-	if (nested_refuses_mode(v) == INJECT)
-		return INJECT;
 	if (!nested_is_on(v))
 		return vmxon_outside(v);
 	return guest_cpl() ? inject(v, GP_FAULT, 0) : nested_fail(v, VMFAIL_VMXON_IN_ROOT);
@@ -82,8 +80,10 @@ enum verdict nested_vmxoff(struct vcpu *v)
 
 enum verdict nested_vmcall(struct vcpu *v)
 {
-	enum verdict verdict = nested_refuses(v);
+	enum verdict verdict = nested_is_on(v) ? nested_refuses_mode(v) : RESUME;
 
+	if (verdict == RESUME)
+		verdict = nested_refuses(v);
 	return verdict != RESUME ? verdict : nested_fail(v, VMFAIL_VMCALL);
 }
 

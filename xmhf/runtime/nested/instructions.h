@@ -3,16 +3,32 @@
 #ifndef NESTED_INSTRUCTIONS_H
 #define NESTED_INSTRUCTIONS_H
 
+#include "machine/cpu_insn.h"
 #include "nested/operand.h"
 #include "nested/state.h"
 
 struct operand instruction_operand(void);
 
-/* In 64-bit mode operands that are neither pointers nor descriptors have 64 bits, else 32. */
-static inline u32 instruction_bytes(u32 code_bits) { return code_bits == 64 ? 8 : 4; }
+/* From 64-bit mode? Compatibility mode has no VMX instructions: #UD comes before their exit (SDM 31.3). */
+static inline bool instruction_is_64bit(void) { return sizeof(uptr) == 8 && vmcs_read(GUEST_EFER) & EFER_LMA; }
 
-u64 instruction_register(struct vcpu *v, u8 number, u32 bytes);
-void instruction_set_register(struct vcpu *v, u8 number, u64 value);
+/* In 64-bit mode operands that are neither pointers nor descriptors have 64 bits, else 32. */
+static inline u32 instruction_bytes(void) { return instruction_is_64bit() ? 8 : 4; }
+
+static inline u64 instruction_register(const struct vcpu *v, u8 number, u32 bytes)
+{
+	u64 value = number == OPERAND_RSP ? vmcs_read(GUEST_RSP) : v->regs.r[number & (NR_GPRS - 1)];
+
+	return bytes == 8 ? value : (u32)value;
+}
+
+static inline void instruction_set_register(struct vcpu *v, u8 number, u64 value)
+{
+	if (number == OPERAND_RSP)
+		vmcs_write(GUEST_RSP, value);
+	else
+		v->regs.r[number & (NR_GPRS - 1)] = (uptr)value;
+}
 
 /* The operand in memory. RESUME: done; else the verdict of the access's fault. */
 MUST_CHECK enum verdict instruction_read(struct vcpu *v, const struct operand *o, void *to, u32 bytes);

@@ -26,7 +26,7 @@ static enum verdict begin(struct vcpu *v, u64 has, u32 types_shift, u64 *type, s
 	verdict = nested_refuses(v);
 	if (verdict != RESUME)
 		return verdict;
-	*type = instruction_register(v, o.reg2, instruction_bytes(guest_code_bits()));
+	*type = instruction_register(v, o.reg2, instruction_bytes());
 	if (*type >= TYPES || !(caps >> types_shift >> *type & 1))
 		return nested_fail(v, VMFAIL_INVALIDATE);
 	return instruction_read(v, &o, d, sizeof(*d));

@@ -62,7 +62,7 @@ static enum verdict begin(struct vcpu *v, struct shadow_access *a)
 	if (guest_cpl())
 		return inject(v, GP_FAULT, 0);
 	a->operand = instruction_operand();
-	a->bytes = instruction_bytes(guest_code_bits());
+	a->bytes = instruction_bytes();
 	a->encoding = instruction_register(v, a->operand.reg2, a->bytes);
 	a->at = v->nested->current->m->VMCS_LINK_POINTER;
 	a->slot = vmcs12_field(&nested_map, a->encoding);

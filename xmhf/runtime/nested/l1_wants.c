@@ -134,7 +134,7 @@ bool l1_wants_vmfunc(struct vcpu *v, const struct vmcs12 *m)
 /* SDM 26.1.3: an encoding beyond the bitmap exits. */
 static bool wants_field(struct vcpu *v, const struct vmcs12 *m, u64 bitmap)
 {
-	u64 encoding = instruction_register(v, instruction_operand().reg2, instruction_bytes(guest_code_bits()));
+	u64 encoding = instruction_register(v, instruction_operand().reg2, instruction_bytes());
 
 	return !(secondary_controls(m) & SECONDARY_VMCS_SHADOWING) || encoding > 0x7fff || bit_of(bitmap, (u32)encoding);
 }

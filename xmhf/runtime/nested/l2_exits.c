@@ -9,6 +9,7 @@
 #include "machine/l1tf.h"
 #include "machine/log.h"
 #include "nested/events.h"
+#include "nested/exit_info.h"
 #include "nested/l1_wants.h"
 #include "nested/l2_exits.h"
 #include "nested/state.h"
@@ -48,8 +49,8 @@ static const struct l2_exit_rule {
 	[EXIT_VMWRITE]		= { l1_wants_vmwrite,	l2_vmwrite },
 	[EXIT_CR]		= { l1_wants_cr,	l2_cr },
 	[EXIT_IO]		= { l1_wants_io,	l2_io },
-	[EXIT_RDMSR]		= { l1_wants_rdmsr,	guest_rdmsr },
-	[EXIT_WRMSR]		= { l1_wants_wrmsr,	guest_wrmsr },
+	[EXIT_RDMSR]		= { l1_wants_rdmsr,	l2_rdmsr },
+	[EXIT_WRMSR]		= { l1_wants_wrmsr,	l2_wrmsr },
 	[EXIT_EPT_VIOLATION]	= { l1_never_wants,	nested_ept_violation },
 	[EXIT_EPT_MISCONFIG]	= { l1_never_wants,	nested_ept_violation },
 	[EXIT_PREEMPTION_TIMER]	= { l1_wants_timer,	nested_after_entry },
@@ -59,7 +60,7 @@ static const struct l2_exit_rule {
 /* An exit as VMCS02 has it. */
 static enum verdict reflect(struct vcpu *v, u32 told)
 {
-	return nested_reflect(v, told, vmcs_read(EXIT_QUALIFICATION));
+	return nested_reflect(v, told, exit_info_qualification((u16)told));
 }
 
 static enum verdict decide(struct vcpu *v, u32 told)

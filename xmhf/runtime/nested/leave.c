@@ -49,15 +49,27 @@ static u32 blocking_after(const struct nested *n, const struct vmcs12 *m)
 	return m->PIN_CTRLS & PIN_VIRTUAL_NMIS ? 0 : m->GUEST_INTERRUPTIBILITY & BLOCKING_NMI;
 }
 
-static u64 save(struct nested *n, struct nested_vmcs *c)
+static u64 save(const struct vcpu *v, struct nested *n, struct nested_vmcs *c)
 {
-	u64 changed = vmcs02_save(c, &n->exit);
+	u64 changed = vmcs02_save(v, c, &n->exit);
 
 	if (n->nmi_blocked && !(c->m->GUEST_INTERRUPTIBILITY & BLOCKING_NMI)) {
 		c->m->GUEST_INTERRUPTIBILITY |= BLOCKING_NMI;
 		changed |= HOT(GUEST_INTERRUPTIBILITY);
 	}
 	return secondary_controls(c->m) & SECONDARY_PML ? changed | HOT(GUEST_PML_INDEX) : changed;	/* ept_event.c moves it */
+}
+
+/* What can end in a VMX abort, L1's MSR-load area last: which, or 0. */
+static u32 abort_of(const struct vmcs12 *m, u32 stored, bool pdptes_valid)
+{
+	if (stored)
+		return ABORT_STORE_MSR;
+	if (!pdptes_valid)
+		return ABORT_PDPTES;
+	if (m->EXIT_MSR_LOAD_COUNT && msr_area_load(m->EXIT_MSR_LOAD_ADDR, m->EXIT_MSR_LOAD_COUNT))
+		return ABORT_LOAD_MSR;
+	return 0;
 }
 
 void nested_leave(struct vcpu *v)
@@ -67,37 +79,43 @@ void nested_leave(struct vcpu *v)
 	struct vmcs12 *m = c->m;
 	bool failed = n->exit.reason & EXIT_REASON_ENTRY_FAILED;
 	bool loaded = n->exit.reason != (EXIT_BAD_GUEST_STATE | EXIT_REASON_ENTRY_FAILED);
-	u32 stored = 0, aborts = 0;
+	u32 stored = 0, aborts, blocking;
 	struct l2_state l2;
 	u64 changed;
 
 	if (xmhf_hypapp.nested_exit && !n->exit.untold && nested_hypapp_keeps(v))
 		return;
 	nested_events_end(v);
-	changed = save(n, c);
-	if (loaded)
+	changed = save(v, n, c);
+	if (!loaded)
+		c->changed |= HOT(GUEST_INTERRUPTIBILITY);	/* an NMI to be injected made another of it */
+	if (loaded) {
 		l2_state_read(c, &l2);
+		c->perf02 = v->perf_global_ctrl;	/* L2 may have written it */
+	}
 	if (!failed) {
 		m->launched = 1;
-		stored = msr_area_store(m->EXIT_MSR_STORE_ADDR, m->EXIT_MSR_STORE_COUNT);
+		if (m->EXIT_MSR_STORE_COUNT)
+			stored = msr_area_store(m->EXIT_MSR_STORE_ADDR, m->EXIT_MSR_STORE_COUNT);
 	}
-	vmcs_write(ENTRY_INTR_INFO, 0);
-	if (nested_shadowing) {
+	if (failed || n->exit.made_up)
+		vmcs_write(ENTRY_INTR_INFO, 0);		/* exits of L2's do that (28.3.4) */
+	if (nested_shadowing && changed) {
 		vmcs_use(c->shadow);
 		shadow_give(c, changed);
 	}
 	if (!(secondary_controls(m) & SECONDARY_VPID))
-		nested_vpid_transition();
-	n->exits_reflected[(u16)n->exit.reason % EXIT_REASONS]++;
+		nested_vpid_transition(false);
+	if ((u16)n->exit.reason < EXIT_REASONS)
+		n->exits_reflected[(u16)n->exit.reason]++;
 	nested_back_to_l1(v);
 	if (!loaded)
-		l1_state_keep(c, &l2);
-	aborts = stored ? ABORT_STORE_MSR : 0;
-	if (!host_state_load(m, &l2) && !aborts)
-		aborts = ABORT_PDPTES;
-	vmcs_write(GUEST_INTERRUPTIBILITY, blocking_after(n, m));
-	if (!aborts && msr_area_load(m->EXIT_MSR_LOAD_ADDR, m->EXIT_MSR_LOAD_COUNT))
-		aborts = ABORT_LOAD_MSR;
+		l1_state_keep(v, c, &l2);
+	aborts = !host_state_load(v, c, &l2);
+	blocking = blocking_after(n, m);
+	if (blocking != n->blocking01)
+		vmcs_write(GUEST_INTERRUPTIBILITY, blocking);
+	aborts = abort_of(m, stored, !aborts);
 	if (aborts)
 		vmx_abort(v, c, aborts);
 }

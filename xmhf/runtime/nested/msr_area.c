@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * L1's MSR areas (SDM 27.4, 28.4, 28.6), an entry at a time, as RDMSR and WRMSR by the guest whose VMCS is current: those
- * that live in its VMCS there, the others in the CPU by L1's policy.
+ * that live in its VMCS there, the others in the CPU by L1's policy. And such RDMSRs and WRMSRs of L2.
  */
 #include "guest/exits.h"
 #include "guest/memory.h"
@@ -9,6 +9,7 @@
 #include "machine/machine.h"
 #include "machine/trap.h"
 #include "nested/facts.h"
+#include "nested/l2_exits.h"
 #include "nested/state.h"
 #include "vmx/setup.h"
 
@@ -71,33 +72,49 @@ static const struct switched *find(u32 msr)
 	return NULL;
 }
 
-static bool load(const struct msr_entry *e)
+static bool write_msr(u32 msr, u64 value)
 {
-	const struct switched *s = find(e->index);
-	u64 value = e->value;
+	const struct switched *s = find(msr);
 
-	if (check_msr_load(e))
-		return false;
 	if (!s)
-		return guest_msr_write(e->index, value);
+		return guest_msr_write(msr, value);
 	if (!s->valid(value))
 		return false;
-	if (e->index == MSR_EFER)
+	if (msr == MSR_EFER)
 		value = (value & ~(u64)EFER_LMA) | (vmcs_read(GUEST_EFER) & EFER_LMA);
 	vmcs_write(s->field, value);
 	return true;
 }
 
-static bool store(struct msr_entry *e)
+static bool read_msr(u32 msr, u64 *value)
 {
-	const struct switched *s = find(e->index);
+	const struct switched *s = find(msr);
 
-	if (check_msr_store(e))
-		return false;
 	if (!s)
-		return guest_msr_read(e->index, &e->value);
-	e->value = vmcs_read(s->field);
+		return guest_msr_read(msr, value);
+	*value = vmcs_read(s->field);
 	return true;
+}
+
+static bool load(const struct msr_entry *e) { return !check_msr_load(e) && write_msr(e->index, e->value); }
+static bool store(struct msr_entry *e) { return !check_msr_store(e) && read_msr(e->index, &e->value); }
+
+/* Ours are few, but while a bitmap of L1's is blind (bitmaps.c) each access comes here. */
+enum verdict l2_rdmsr(struct vcpu *v)
+{
+	u64 value;
+
+	if (!read_msr((u32)v->regs.rcx, &value))
+		return inject(v, GP_FAULT, 0);
+	guest_set_edx_eax(v, value);
+	return ADVANCE;
+}
+
+enum verdict l2_wrmsr(struct vcpu *v)
+{
+	if (!find((u32)v->regs.rcx))
+		return guest_wrmsr(v);
+	return write_msr((u32)v->regs.rcx, guest_edx_eax(v)) ? ADVANCE : inject(v, GP_FAULT, 0);
 }
 
 u32 msr_area_load(u64 at, u32 count)

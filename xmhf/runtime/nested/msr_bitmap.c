@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Four quarters of 8192 bits: reads of low MSRs, reads of high ones, writes likewise. */
-#include "lib/string.h"
 #include "nested/msr_bitmap.h"
 
 #define HIGH_FIRST	0xc0000000u
@@ -11,14 +10,6 @@ void bitmap_merge(u8 to[PAGE_SIZE], const u8 a[PAGE_SIZE], const u8 b[PAGE_SIZE]
 {
 	for (u32 i = 0; i < PAGE_SIZE; i += sizeof(uptr))
 		*(uptr *)(to + i) = *(const uptr *)(a + i) | *(const uptr *)(b + i);
-}
-
-void msr_bitmap_merge(u8 to[PAGE_SIZE], const u8 *l1, const u8 ours[PAGE_SIZE])
-{
-	if (l1 == NULL)
-		memset(to, 0xff, PAGE_SIZE);
-	else
-		bitmap_merge(to, l1, ours);
 }
 
 bool msr_bitmap_wants(const u8 *l1, u32 msr, enum msr_access access)

@@ -5,11 +5,8 @@
 
 #include "lib/types.h"
 
-/* A page of bits that are set in either, I/O bitmaps too; page aligned. */
+/* L2 exits for what either wants: a page of bits that are set in either, I/O bitmaps too; page aligned. */
 void bitmap_merge(u8 to[PAGE_SIZE], const u8 a[PAGE_SIZE], const u8 b[PAGE_SIZE]);
-
-/* L2 exits for what either wants. @l1 is NULL if L1 uses no bitmap: then for every MSR. All three are page aligned. */
-void msr_bitmap_merge(u8 to[PAGE_SIZE], const u8 *l1, const u8 ours[PAGE_SIZE]);
 
 enum msr_access { MSR_ACCESS_READ, MSR_ACCESS_WRITE };
 

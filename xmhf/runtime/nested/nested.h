@@ -44,6 +44,9 @@ enum verdict nested_vmfunc(struct vcpu *v);
 /* An L1-physical VMCALL in VMX root operation: VMfail 1, as without dual-monitor treatment. */
 enum verdict nested_vmcall(struct vcpu *v);
 
+/* After work that may have changed what L2 runs on. */
+void nested_enter_again(struct vcpu *v);
+
 /* VMLAUNCH or VMRESUME of VMCS02 failed in the CPU: L1 sees the failure of its own. True if L2 was to be entered. */
 bool nested_entry_refused(struct vcpu *v, u32 error);
 
@@ -58,8 +61,7 @@ struct nested_place { gpa1_t at; u64 size; u32 rights; };
 MUST_CHECK bool nested_look(struct vcpu *v, gpa2_t at, struct nested_place *place);
 
 /*
- * WORK_L2_POLICY: EPT01's rights or our bitmaps changed, and VMCS02 may hold what was made of them. An entry of L1's makes
- * that anew, so this is for an L2 that runs already.
+ * WORK_L2_POLICY: our bitmaps changed, and VMCS02 may hold what was made of them.
  */
 void nested_follow_policy(struct vcpu *v);
 

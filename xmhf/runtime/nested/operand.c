@@ -5,15 +5,12 @@
 
 /* Tables 28-12 to 28-14. */
 #define INFO_SCALE(i)		((u8)((i) & 3))
-#define INFO_REG1(i)		((u8)((i) >> 3 & 15))
 #define INFO_ADDRESS_SIZE(i)	((i) >> 7 & 7)		/* 0: 16 bits, 1: 32, 2: 64 */
-#define INFO_IN_REGISTER	BIT(10)
 #define INFO_SEGMENT(i)		((u8)((i) >> 15 & 7))
 #define INFO_INDEX(i)		((u8)((i) >> 18 & 15))
 #define INFO_NO_INDEX		BIT(22)
 #define INFO_BASE(i)		((u8)((i) >> 23 & 15))
 #define INFO_NO_BASE		BIT(27)
-#define INFO_REG2(i)		((u8)((i) >> 28))
 
 /* Access rights, table 25-2; the type of a segment, 3.4.5.1. */
 #define AR_RW			BIT(1)			/* data: writable; code: readable */
@@ -27,8 +24,8 @@
 struct operand operand_decode(u32 info)
 {
 	struct operand o = {
-		.in_register = (info & INFO_IN_REGISTER) != 0,
-		.reg1 = INFO_REG1(info), .reg2 = INFO_REG2(info),
+		.in_register = (info & OPERAND_INFO_IN_REGISTER) != 0,
+		.reg1 = operand_info_reg1(info), .reg2 = operand_info_reg2(info),
 		.segment = (u8)MIN(INFO_SEGMENT(info), OPERAND_GS),
 		.address_bits = (u8)(16u << MIN(INFO_ADDRESS_SIZE(info), 2u)),
 		.base = info & INFO_NO_BASE ? OPERAND_NO_REGISTER : INFO_BASE(info),

@@ -26,6 +26,11 @@ struct operand {
 	bool needs_rsp;			/* RSP is one of the registers named */
 };
 
+/* Of VMREAD's and VMWRITE's: without memory it is all there is. */
+#define OPERAND_INFO_IN_REGISTER	BIT(10)
+static inline u8 operand_info_reg1(u32 info) { return (u8)(info >> 3 & 15); }
+static inline u8 operand_info_reg2(u32 info) { return (u8)(info >> 28); }
+
 /* @info is the VM-exit instruction-information field, of any VMX instruction with operands or of INVPCID. */
 struct operand operand_decode(u32 info);
 

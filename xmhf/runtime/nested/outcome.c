@@ -33,11 +33,9 @@ enum verdict nested_refuses_mode(struct vcpu *v)
 	return RESUME;
 }
 
-enum verdict nested_refuses(struct vcpu *v)
+enum verdict nested_refusal(struct vcpu *v)
 {
 	if (!nested_is_on(v))
 		return inject(v, UD_FAULT, -1);
-	if (nested_refuses_mode(v) == INJECT)
-		return INJECT;
-	return guest_cpl() ? inject(v, GP_FAULT, 0) : RESUME;
+	return inject(v, GP_FAULT, 0);
 }

@@ -1,47 +1,109 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * VMCS shadowing (SDM 25.10): L1 reads and writes the hot fields of its current VMCS in a shadow VMCS, without an exit.
- * Straight code made from the field table: this runs at every entry to L2 and exit from it.
+ * Made from the field table, but for what every entry to L2 looks at.
  */
 #include "nested/hot.h"
 
-#define ALWAYS				true
-#define NEVER				false
-#define IF(which, name)			caps_allow(&nested_caps, CAP_##which, which##_##name)
-#define EITHER(which, name, other, its)	(IF(which, name) || IF(other, its))
+#define NAMES_NOT(name, width)
+#define NAMES_READ(name, width)		[HOT_##name] = { name, offsetof(struct vmcs12, name), sizeof(vmcs12_##width) },
+#define NAMES_WRITE(name, width)	NAMES_READ(name, width)
+#define FIELD(name, encoding, width, group, shadowed, exists) NAMES_##shadowed(name, width)
+static const struct hot { u16 field, offset; u8 bytes; } hot[HOT_FIELDS] = {
+#include "vmx/vmcs_fields.def"
+};
+#undef FIELD
+
+/* The CPU has what L1 is offered; the others it may lack. */
+static u64 existing;
+
+void shadow_init(void)
+{
+	for (u32 i = 0; i < HOT_FIELDS; i++)
+		if (vmcs12_field(&nested_map, hot[i].field))
+			existing |= BIT64(i);
+}
+
+#define TAKE(name)							\
+	do {								\
+		__typeof__(m->name) value = (__typeof__(m->name))vmcs_read(name); \
+									\
+		if (value != m->name) {					\
+			m->name = value;				\
+			changed |= HOT(name);				\
+		}							\
+	} while (0)
+
+u64 shadow_take_all(struct nested_vmcs *c)
+{
+	struct vmcs12 *m = c->m;
+	u64 changed = 0;
+
+#define TAKE_NOT(name)
+#define TAKE_READ(name)
+#define TAKE_WRITE(name) if (existing & HOT(name)) TAKE(name);
+#define FIELD(name, encoding, width, group, shadowed, exists) TAKE_##shadowed(name)
+#include "vmx/vmcs_fields.def"
+#undef FIELD
+	return changed;
+}
+
+static u64 take_event(struct vmcs12 *m)
+{
+	u64 changed = 0;
+
+	TAKE(ENTRY_ERROR_CODE);
+	TAKE(ENTRY_INSTR_LEN);
+	return changed;
+}
 
 u64 shadow_take(struct nested_vmcs *c)
 {
 	struct vmcs12 *m = c->m;
 	u64 changed = 0;
 
-#define TAKE_NOT(name, width, exists)
-#define TAKE_READ(name, width, exists)
-#define TAKE_WRITE(name, width, exists)					\
-	if (exists) {							\
-		vmcs12_##width value = (vmcs12_##width)vmcs_read(name);	\
-									\
-		if (value != m->name) {					\
-			m->name = value;				\
-			changed |= HOT(name);				\
-		}							\
-	}
-#define FIELD(name, encoding, width, group, shadowed, exists) TAKE_##shadowed(name, width, exists)
-#include "vmx/vmcs_fields.def"
-#undef FIELD
+	TAKE(GUEST_RIP);
+	TAKE(GUEST_RSP);
+	TAKE(GUEST_RFLAGS);
+	TAKE(GUEST_CR0);
+	TAKE(GUEST_CR3);
+	TAKE(GUEST_CR4);
+	TAKE(GUEST_INTERRUPTIBILITY);
+	TAKE(PRIMARY_CTRLS);
+	TAKE(ENTRY_INTR_INFO);
+	if (m->ENTRY_INTR_INFO & INTR_VALID)
+		changed |= take_event(m);
+	if (m->PRIMARY_CTRLS & PRIMARY_TPR_SHADOW)
+		TAKE(TPR_THRESHOLD);
+	if (m->PIN_CTRLS & PIN_PREEMPTION_TIMER)
+		TAKE(PREEMPTION_TIMER);
+	if (secondary_controls(m) & SECONDARY_VIRTUAL_INTR)
+		TAKE(GUEST_INTR_STATUS);
+	if (secondary_controls(m) & SECONDARY_PML)
+		TAKE(GUEST_PML_INDEX);
 	return changed;
+}
+
+/* __builtin_ctzll is a function of libgcc's with 32 bits. */
+static u32 lowest(u64 fields)
+{
+	return (u32)fields ? (u32)__builtin_ctz((u32)fields) : 32 + (u32)__builtin_ctz((u32)(fields >> 32));
+}
+
+static u64 value_of(const struct vmcs12 *m, const struct hot *h)
+{
+	const void *at = (const u8 *)m + h->offset;
+
+	return h->bytes == 8 ? *(const u64 *)at : h->bytes == 4 ? *(const u32 *)at : *(const u16 *)at;
 }
 
 void shadow_give(struct nested_vmcs *c, u64 fields)
 {
-	const struct vmcs12 *m = c->m;
+	for (fields &= existing; fields; fields &= fields - 1) {
+		const struct hot *h = &hot[lowest(fields)];
 
-#define GIVE_NOT(name, exists)
-#define GIVE_READ(name, exists)		if (fields & HOT(name) && exists) vmcs_write(name, m->name);
-#define GIVE_WRITE(name, exists)	GIVE_READ(name, exists)
-#define FIELD(name, encoding, width, group, shadowed, exists) GIVE_##shadowed(name, exists)
-#include "vmx/vmcs_fields.def"
-#undef FIELD
+		vmcs_write((enum vmcs_field)h->field, value_of(c->m, h));
+	}
 }
 
 void nested_shadow_in(struct vcpu *v, struct nested_vmcs *c)
@@ -49,11 +111,11 @@ void nested_shadow_in(struct vcpu *v, struct nested_vmcs *c)
 	if (!nested_shadowing || c != v->nested->current)
 		return;
 	vmcs_use(c->shadow);
-	c->changed |= shadow_take(c);
+	c->changed |= shadow_take_all(c);
 	vmcs_use(v->vmcs01);
 }
 
-static void give(struct vcpu *v, struct nested_vmcs *c, u64 fields)
+void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c, u64 fields)
 {
 	if (!nested_shadowing)
 		return;
@@ -62,13 +124,8 @@ static void give(struct vcpu *v, struct nested_vmcs *c, u64 fields)
 	vmcs_use(v->vmcs01);
 }
 
-void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c)
-{
-	give(v, c, HOT_ALL);
-}
-
 void nested_shadow_error(struct vcpu *v, struct nested_vmcs *c, u32 error)
 {
 	c->m->VM_INSTR_ERROR = error;
-	give(v, c, HOT(VM_INSTR_ERROR));
+	nested_shadow_out(v, c, HOT(VM_INSTR_ERROR));
 }

@@ -10,38 +10,56 @@
 #ifndef NESTED_STATE_H
 #define NESTED_STATE_H
 
+#include "guest/memory.h"
+#include "memory/track.h"
 #include "nested/checks.h"
 #include "nested/ept.h"
 #include "nested/nested.h"
+#include "nested/peek.h"
 #include "nested/vmcs12.h"
 
 #define NESTED_CACHED	4u		/* VMCS12s a CPU */
 #define NO_VMCS		(~0ull)
+#define NESTED_BITMAPS	3u		/* of L1's, for MSRs and ports */
 #define NESTED_VPIDS	16u		/* of the CPU's, for VPID12s */
 
 #define GROUP_BIT(group)	BIT(group)
 #define GROUPS_ALL		0x1fu
 #define GROUPS_RARE_GUEST	(BIT(GROUP_GUEST) | BIT(GROUP_GUEST_SEG))
 
+/* What m's controls want at each entry, because VMCS02 doesn't keep it. */
+enum each_entry { EACH_MSRS = BIT(0), EACH_PDPTES = BIT(1), EACH_TIMER = BIT(2), EACH_PERF = BIT(3) };
+
 struct nested_vmcs {
 	u64 at;				/* L1-physical; NO_VMCS: unused */
 	struct vmcs12 *m;
+	struct host_state *host;	/* made of m: host_state.h */
 	void *vmcs02;
 	void *shadow;			/* NULL: no VMCS shadowing */
 	u8 *msr_bitmap;			/* L1's merged with ours: one page */
 	u8 *io_bitmaps;			/* likewise: two */
+	struct watch watches[NESTED_BITMAPS];	/* L1's pages that they were merged from */
+	u32 pages_seen;			/* nested_pages_generation() when VMCS02 got the addresses of L1's pages; 0: it has to */
+	u32 primary12;			/* PRIMARY_CTRLS that it was made for */
 	u32 dirty;			/* groups that L1 wrote by exits since VMCS02 was made of them */
-	u64 changed;			/* hot fields that L1 wrote through the shadow VMCS: nested/hot.h */
+	u64 changed;			/* hot fields that L1 wrote since */
 	bool shadow_is_old;		/* the shadow VMCS hasn't what m has */
 	bool from_long_mode;		/* L1's mode when the checks passed last */
 	bool initialised;		/* VMCS02 has what is the same in all */
 	u32 pin02, primary02;		/* what VMCS02 has */
-	u64 eptp02;			/* likewise */
+	u64 eptp02, perf02;		/* likewise; perf02: IA32_PERF_GLOBAL_CTRL */
+	u16 vpid02;
 	u32 primary_base;		/* without windows of ours */
+	u32 each_entry;			/* enum each_entry */
+	u32 behind_after;		/* what is behind after an exit, by m's controls */
+	u32 seen_at;			/* place of ept02 among nested->ept.seen, perhaps */
 	uptr cd_nw;			/* of L2's CR0, where VMCS02 has 0 */
 	u32 behind;			/* groups of which VMCS02 has newer values than m */
 	u32 used;			/* when, by nested->clock */
+	u64 eptp12_ready;		/* for which @ept02 is, and eptp02; 0: none */
 	u64 eptp12;			/* L2 runs on now: EPTP, or what VMFUNC made of it */
+	u64 fault_at;			/* L1 was told of an EPT violation there at the last exit, */
+	u32 fault_want;			/* for this access; 0: it wasn't */
 	struct ept02_table *ept02;	/* its shadow, held; NULL: none yet, or EPT off */
 };
 
@@ -71,7 +89,9 @@ struct nested {
 	u32 timer_left;			/* meanwhile: VMCS02's preemption timer */
 	struct nested_sipi sipi;
 	bool nmi_blocked;		/* NMIs are, all of L2's time: NMI exiting without virtual NMIs */
-	u32 primary01;			/* what VMCS01 has, while L2 runs */
+	/* What VMCS01 has, while L2 runs: */
+	u32 primary01, blocking01;	/* blocking01: interruptibility */
+	u64 efer01, perf01;
 	u64 vmxon_at;			/* L1-physical */
 	struct nested_vmcs *current;	/* NULL: none */
 	u32 clock;
@@ -83,6 +103,7 @@ struct nested {
 	bool refused_walk;		/* it was one to L2's paging structures */
 	struct nested_vmcs cached[NESTED_CACHED];
 	struct nested_ept_cpu ept;
+	struct peek peek;
 };
 
 /* Constant once the guest runs. */
@@ -113,8 +134,8 @@ void nested_fetch(struct vcpu *v, struct nested_vmcs *c, u32 groups);
 
 /* ---- shadow.c: the hot fields between c->m and the shadow VMCS; VMCS01 is current before and after ---- */
 
-void nested_shadow_in(struct vcpu *v, struct nested_vmcs *c);	/* what L1 wrote there becomes m's, and dirty */
-void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c);	/* all of m's hot fields */
+void nested_shadow_in(struct vcpu *v, struct nested_vmcs *c);	/* what L1 wrote there becomes m's, and changed */
+void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c, u64 fields);	/* @fields of m */
 void nested_shadow_error(struct vcpu *v, struct nested_vmcs *c, u32 error);	/* VM-instruction error, in m too */
 
 /* ---- enter.c ---- */
@@ -172,11 +193,16 @@ enum verdict nested_fail_invalid(void);
 enum verdict nested_fail_valid(void);				/* the error is noted already */
 
 /*
- * What every VMX instruction but VMXON faults for: #UD outside VMX operation, in real and virtual-8086 mode and in
- * compatibility mode, then #GP(0) for CPL > 0. RESUME: nothing; else the verdict.
+ * What every VMX instruction but VMXON faults for: #UD outside VMX operation, then #GP(0) for CPL > 0. #UD in real,
+ * virtual-8086 and compatibility mode comes before their exit (31.3), so the CPU has seen to that; but not VMCALL's.
+ * RESUME: nothing; else the verdict.
  */
-MUST_CHECK enum verdict nested_refuses(struct vcpu *v);
-MUST_CHECK enum verdict nested_refuses_mode(struct vcpu *v);	/* of that, what VMXON faults for too: the mode */
+MUST_CHECK enum verdict nested_refusal(struct vcpu *v);		/* which of the two */
+MUST_CHECK static inline enum verdict nested_refuses(struct vcpu *v)
+{
+	return v->nested && v->nested->on && guest_cpl() == 0 ? RESUME : nested_refusal(v);
+}
+MUST_CHECK enum verdict nested_refuses_mode(struct vcpu *v);	/* that by the mode */
 
 /* ---- vpid.c ---- */
 
@@ -186,8 +212,11 @@ MUST_CHECK enum verdict nested_refuses_mode(struct vcpu *v);	/* of that, what VM
  */
 u16 nested_vpid(struct vcpu *v, u16 vpid12);
 
-/* What a transition between L1 and an L2 without VPID drops: L2's translations, and L1's own. */
-void nested_vpid_transition(void);
+/*
+ * A transition between L1 and an L2 without VPID drops the translations of both: of each when it is to run again, nobody
+ * uses them before.
+ */
+void nested_vpid_transition(bool to_l2);
 
 /* L1's INVVPID, checked already. */
 void nested_vpid_invalidate(struct vcpu *v, enum invvpid_kind kind, u16 vpid12, u64 linear);
@@ -206,12 +235,19 @@ u64 nested_ept_pointer(struct vcpu *v, struct nested_vmcs *c);
 /* Where hardware may read, or read and write, L1's page at @page: a page of ones or a scratch page if it isn't L1's memory. */
 u64 nested_page_to_read(u64 page);
 u64 nested_page_to_write(u64 page);
+u32 nested_pages_generation(void);	/* above 0; when it moves they may answer otherwise, and every CPU in L2 is kicked */
+
+/* watch_move() for a page that L2 may write to: it loses that, and who gets it again counts as writing always. */
+void nested_watch(struct watch *w, const gpa1_t *page);
 
 /*
  * An EPT violation of L2, who goes on with RESUME once it is filled. REFLECT: nested->exit has reason and qualification.
  * With VMCS02 current.
  */
 enum verdict nested_ept_violation(struct vcpu *v);
+
+/* L1 may have mended what it was told of: then L2 needn't come back for it. Before nested_ept_pointer. */
+void nested_ept_ahead(struct vcpu *v, struct nested_vmcs *c);
 
 /* L1's INVEPT, checked already. */
 void nested_ept_invalidate(struct vcpu *v, enum invept_kind kind, u64 eptp12);

@@ -7,7 +7,7 @@
 #include "guest/policy.h"
 #include "guest/state.h"
 #include "machine/cpu_insn.h"
-#include "nested/msr_bitmap.h"
+#include "nested/bitmaps.h"
 #include "nested/vmcs02.h"
 #include "vmx/exit.h"
 #include "vmx/primary.h"
@@ -18,7 +18,7 @@ static bool has(enum vmcs_field field) { return vmcs12_field(&nested_map, field)
 
 /* ---- what goes on from L1 ---- */
 
-void l1_state_read(const struct vmcs12 *m, struct l1_state *l1)
+void l1_state_read_msrs(const struct vmcs12 *m, struct l1_state *l1)
 {
 	if (!(m->ENTRY_CTRLS & ENTRY_LOAD_DEBUG)) {
 		l1->debugctl = vmcs_read(GUEST_DEBUGCTL);
@@ -26,13 +26,8 @@ void l1_state_read(const struct vmcs12 *m, struct l1_state *l1)
 	}
 	if (!(m->ENTRY_CTRLS & ENTRY_LOAD_PAT))
 		l1->pat = vmcs_read(GUEST_PAT);
-	if (!(m->ENTRY_CTRLS & ENTRY_LOAD_EFER))
-		l1->efer = vmcs_read(GUEST_EFER);
-	if (!(m->ENTRY_CTRLS & ENTRY_LOAD_PERF) && vmx_caps.entry & ENTRY_LOAD_PERF)
-		l1->perf_global_ctrl = vmcs_read(GUEST_PERF_GLOBAL_CTRL);
 	if (vmx_caps.entry & ENTRY_LOAD_LBR)
 		l1->lbr_ctl = vmcs_read(GUEST_LBR_CTL);
-	l1->cd_nw = (uptr)vmcs_read(CR0_SHADOW) & L2_CR0_OURS;
 }
 
 /* ---- controls ---- */
@@ -48,6 +43,8 @@ void vmcs02_init(struct vcpu *v, struct nested_vmcs *c)
 	if (has(VMFUNC_CTRLS))
 		vmcs_write(VMFUNC_CTRLS, 0);		/* every function exits: vmfunc.c */
 	vmcs_write(ENTRY_INTR_INFO, 0);
+	if (vmx_caps.entry & ENTRY_LOAD_PERF)
+		vmcs_write(GUEST_PERF_GLOBAL_CTRL, c->perf02 = 0);
 	vmcs_write(PRIMARY_CTRLS, c->primary02 = vmx_caps.primary);
 	c->initialised = true;
 }
@@ -127,21 +124,6 @@ static void write_pages(const struct vmcs12 *m)
 					     (m->POSTED_INTR_DESC & PAGE_MASK));
 }
 
-static const u8 *readable(u64 page) { return (const u8 *)(uptr)nested_page_to_read(page); }
-
-/* L1 may change its bitmaps without telling anybody. */
-static void merge_bitmaps(struct nested_vmcs *c)
-{
-	const struct vmcs12 *m = c->m;
-	bool io = m->PRIMARY_CTRLS & PRIMARY_IO_BITMAPS, msr = m->PRIMARY_CTRLS & PRIMARY_MSR_BITMAPS;
-
-	msr_bitmap_merge(c->msr_bitmap, msr ? readable(m->MSR_BITMAP) : NULL, policy_msr_bitmap);
-	if (io) {
-		bitmap_merge(c->io_bitmaps, readable(m->IO_BITMAP_A), policy_io_bitmap);
-		bitmap_merge(c->io_bitmaps + PAGE_SIZE, readable(m->IO_BITMAP_B), policy_io_bitmap + PAGE_SIZE);
-	}
-}
-
 static void write_bitmaps(struct nested_vmcs *c)
 {
 	const u8 *io = c->m->PRIMARY_CTRLS & PRIMARY_IO_BITMAPS ? c->io_bitmaps : policy_io_bitmap;
@@ -180,28 +162,32 @@ static u64 efer_for_l2(const struct vmcs12 *m, const struct l1_state *l1)
 }
 
 /* VMCS02 has what L1 loads already if its last exit saved it there and L1 didn't write it since. */
-static bool must_write(const struct nested_vmcs *c, u32 load, u32 save)
-{
-	const struct vmcs12 *m = c->m;
+static bool keeps(const struct vmcs12 *m, u32 load, u32 save) { return m->ENTRY_CTRLS & load && m->EXIT_CTRLS & save; }
 
-	return c->dirty & GROUP_BIT(GROUP_GUEST) || !(m->ENTRY_CTRLS & load) || !(m->EXIT_CTRLS & save);
+static u32 wants_each_entry(const struct vmcs12 *m)
+{
+	bool msrs = keeps(m, ENTRY_LOAD_DEBUG, EXIT_SAVE_DEBUG) && keeps(m, ENTRY_LOAD_PAT, EXIT_SAVE_PAT) &&
+		    keeps(m, ENTRY_LOAD_EFER, EXIT_SAVE_EFER) && !(vmx_caps.entry & ENTRY_LOAD_LBR);
+	bool timer = m->PIN_CTRLS & PIN_PREEMPTION_TIMER && !(m->EXIT_CTRLS & EXIT_SAVE_TIMER);
+
+	return (msrs ? 0 : EACH_MSRS) | (secondary_controls(m) & SECONDARY_EPT ? 0 : EACH_PDPTES) | (timer ? EACH_TIMER : 0) |
+	       (m->ENTRY_CTRLS & ENTRY_LOAD_PERF ? EACH_PERF : 0);
 }
 
 static void write_switched(const struct nested_vmcs *c, const struct l1_state *l1)
 {
 	const struct vmcs12 *m = c->m;
 	u32 entry = m->ENTRY_CTRLS;
+	bool all = c->dirty & GROUP_BIT(GROUP_GUEST);
 
-	if (must_write(c, ENTRY_LOAD_DEBUG, EXIT_SAVE_DEBUG)) {
+	if (all || !keeps(m, ENTRY_LOAD_DEBUG, EXIT_SAVE_DEBUG)) {
 		vmcs_write(GUEST_DEBUGCTL, entry & ENTRY_LOAD_DEBUG ? m->GUEST_DEBUGCTL : l1->debugctl);
 		vmcs_write(GUEST_DR7, entry & ENTRY_LOAD_DEBUG ? m->GUEST_DR7 : l1->dr7);
 	}
-	if (must_write(c, ENTRY_LOAD_PAT, EXIT_SAVE_PAT))
+	if (all || !keeps(m, ENTRY_LOAD_PAT, EXIT_SAVE_PAT))
 		vmcs_write(GUEST_PAT, entry & ENTRY_LOAD_PAT ? m->GUEST_PAT : l1->pat);
-	if (must_write(c, ENTRY_LOAD_EFER, EXIT_SAVE_EFER))
+	if (all || !keeps(m, ENTRY_LOAD_EFER, EXIT_SAVE_EFER))
 		vmcs_write(GUEST_EFER, efer_for_l2(m, l1));
-	if (vmx_caps.entry & ENTRY_LOAD_PERF)
-		vmcs_write(GUEST_PERF_GLOBAL_CTRL, entry & ENTRY_LOAD_PERF ? m->GUEST_PERF_GLOBAL_CTRL : l1->perf_global_ctrl);
 	if (vmx_caps.entry & ENTRY_LOAD_LBR)
 		vmcs_write(GUEST_LBR_CTL, l1->lbr_ctl);
 }
@@ -233,8 +219,20 @@ static void write_pdptes(const struct vmcs12 *m)
 		vmcs_write((enum vmcs_field)(GUEST_PDPTE0 + 2 * i), pdpte[i]);
 }
 
+/* What L1 has goes on in L2, unless L1 loads another. */
+static void write_perf(struct vcpu *v, struct nested_vmcs *c)
+{
+	u64 value = c->m->ENTRY_CTRLS & ENTRY_LOAD_PERF ? c->m->GUEST_PERF_GLOBAL_CTRL : v->perf_global_ctrl;
+
+	v->perf_global_ctrl = value;
+	if (value != c->perf02 && vmx_caps.entry & ENTRY_LOAD_PERF)
+		vmcs_write(GUEST_PERF_GLOBAL_CTRL, c->perf02 = value);
+}
+
 static void write_rare_guest(const struct vmcs12 *m)
 {
+	vmcs_write(GUEST_ACTIVITY_STATE, m->GUEST_ACTIVITY_STATE);
+	vmcs_write(GUEST_PENDING_DBG, m->GUEST_PENDING_DBG);
 	vmcs_write(GUEST_SYSENTER_CS, m->GUEST_SYSENTER_CS);
 	vmcs_write(GUEST_SYSENTER_ESP, m->GUEST_SYSENTER_ESP);
 	vmcs_write(GUEST_SYSENTER_EIP, m->GUEST_SYSENTER_EIP);
@@ -242,71 +240,44 @@ static void write_rare_guest(const struct vmcs12 *m)
 
 #define PASS(name) if (changed & HOT(name)) vmcs_write(name, m->name)
 
-static void write_hot(const struct nested_vmcs *c, u64 changed)
+/*
+ * VM exits clear the event, so it is written when there is one. An NMI that is injected blocks NMIs whatever the field says; ours
+ * are virtual always, which wants it clear then.
+ */
+static __attribute__((noinline)) void write_entry_event(const struct nested_vmcs *c)
 {
 	const struct vmcs12 *m = c->m;
 
-	PASS(EXCEPTION_BITMAP);
-	PASS(GUEST_RIP);
-	PASS(GUEST_RSP);
-	PASS(GUEST_RFLAGS);
-	PASS(GUEST_CR3);
-	PASS(GUEST_CS_SELECTOR);
-	PASS(GUEST_CS_LIMIT);
-	PASS(GUEST_CS_AR);
-	PASS(GUEST_CS_BASE);
-	PASS(GUEST_SS_SELECTOR);
-	PASS(GUEST_SS_LIMIT);
-	PASS(GUEST_SS_AR);
-	PASS(GUEST_SS_BASE);
-	PASS(GUEST_ACTIVITY_STATE);
-	PASS(GUEST_PENDING_DBG);
-	if (changed & HOT(GUEST_INTR_STATUS) && has(GUEST_INTR_STATUS))
-		vmcs_write(GUEST_INTR_STATUS, m->GUEST_INTR_STATUS);
-	if (changed & HOT(TPR_THRESHOLD) && has(TPR_THRESHOLD))
-		vmcs_write(TPR_THRESHOLD, m->TPR_THRESHOLD);
-}
-
-/* What the entry does beside loading state; VM exits clear the event, so it is written when there is one. */
-static void write_entry_event(const struct vmcs12 *m)
-{
-	if (!(m->ENTRY_INTR_INFO & INTR_VALID))
-		return;
 	vmcs_write(ENTRY_INTR_INFO, m->ENTRY_INTR_INFO);
 	vmcs_write(ENTRY_ERROR_CODE, m->ENTRY_ERROR_CODE);
 	vmcs_write(ENTRY_INSTR_LEN, m->ENTRY_INSTR_LEN);
+	if (INTR_TYPE(m->ENTRY_INTR_INFO) == INTR_NMI && !(m->PIN_CTRLS & PIN_VIRTUAL_NMIS))
+		vmcs_write(GUEST_INTERRUPTIBILITY, m->GUEST_INTERRUPTIBILITY & ~(u32)BLOCKING_NMI);
 }
 
-/* An NMI that is injected blocks NMIs whatever the field says; ours are virtual always, which wants it clear then. */
-static void write_interruptibility(struct nested_vmcs *c, u64 changed)
-{
-	const struct vmcs12 *m = c->m;
-	u32 state = m->GUEST_INTERRUPTIBILITY;
-	bool nmi = m->ENTRY_INTR_INFO & INTR_VALID && INTR_TYPE(m->ENTRY_INTR_INFO) == INTR_NMI;
+#define HOT_CRS		(HOT(CR0_SHADOW) | HOT(GUEST_CR0) | HOT(CR4_SHADOW) | HOT(GUEST_CR4))
+/* What becomes of these depends on controls that aren't hot. */
+#define HOT_BY_CONTROLS	(HOT_CRS | HOT(PRIMARY_CTRLS) | HOT(GUEST_INTERRUPTIBILITY) | HOT(PREEMPTION_TIMER) | HOT(TPR_THRESHOLD) | \
+			 HOT(GUEST_INTR_STATUS))
 
-	if (nmi && !(m->PIN_CTRLS & PIN_VIRTUAL_NMIS))
-		state &= ~(u32)BLOCKING_NMI;
-	if (changed & HOT(GUEST_INTERRUPTIBILITY) || state != m->GUEST_INTERRUPTIBILITY)
-		vmcs_write(GUEST_INTERRUPTIBILITY, state);
-}
-
-#define HOT_CONTROLS	(HOT(PRIMARY_CTRLS) | HOT(EXCEPTION_BITMAP) | HOT(TPR_THRESHOLD) | HOT(CR0_MASK) | HOT(CR4_MASK) | \
-			 HOT(CR0_SHADOW) | HOT(CR4_SHADOW))
-#define HOT_CRS		(HOT(CR0_MASK) | HOT(CR0_SHADOW) | HOT(GUEST_CR0) | HOT(CR4_MASK) | HOT(CR4_SHADOW) | HOT(GUEST_CR4))
-
-/* Of groups that L1 wrote by exits each hot field may differ. */
 static u64 changed_hot(const struct nested_vmcs *c)
 {
-	u64 changed = c->changed;
-
-	if (c->dirty & GROUP_BIT(GROUP_CONTROL))
-		changed |= HOT_CONTROLS;
-	if (c->dirty & GROUPS_RARE_GUEST)
-		changed |= ~HOT_CONTROLS;
-	return changed;
+	return c->dirty & GROUP_BIT(GROUP_CONTROL) ? c->changed | HOT_BY_CONTROLS : c->changed;
 }
 
-static void build_controls(struct vcpu *v, struct nested_vmcs *c, u64 changed)
+static inline void write_vpid(struct vcpu *v, struct nested_vmcs *c)
+{
+	u16 vpid;
+
+	if (!(vmx_caps.secondary & SECONDARY_VPID))
+		return;
+	vpid = nested_vpid(v, secondary_controls(c->m) & SECONDARY_VPID ? c->m->VPID : 0);
+	if (vpid != c->vpid02)
+		vmcs_write(VPID, c->vpid02 = vpid);
+}
+
+/* What L1 wrote by exits. */
+static __attribute__((noinline)) void write_dirty(const struct vcpu *v, struct nested_vmcs *c)
 {
 	const struct vmcs12 *m = c->m;
 
@@ -314,38 +285,82 @@ static void build_controls(struct vcpu *v, struct nested_vmcs *c, u64 changed)
 		write_controls(v, m);
 		write_plain_controls(m);
 		write_bitmaps(c);
+		bitmaps_choose(c);
+		c->pages_seen = 0;
+		c->primary12 = m->PRIMARY_CTRLS;
+		c->each_entry = wants_each_entry(m);
+		c->behind_after = vmcs02_behind_after(m);
 	}
-	write_pin(v, c);
+	if (c->dirty & GROUP_BIT(GROUP_GUEST_SEG))
+		write_segments(m);
+	if (c->dirty & GROUP_BIT(GROUP_GUEST))
+		write_rare_guest(m);
+}
+
+/* What VMCS02 doesn't keep, and what else is rare. */
+static __attribute__((noinline)) void write_each_entry(struct vcpu *v, struct nested_vmcs *c, const struct l1_state *l1, u64 changed)
+{
+	const struct vmcs12 *m = c->m;
+
+	if (c->each_entry & EACH_PDPTES || c->dirty & GROUP_BIT(GROUP_GUEST))
+		write_pdptes(m);
+	write_switched(c, l1);
+	write_perf(v, c);
+	if (changed & HOT(PREEMPTION_TIMER) || c->each_entry & EACH_TIMER)
+		if (m->PIN_CTRLS & PIN_PREEMPTION_TIMER)
+			vmcs_write(PREEMPTION_TIMER, m->PREEMPTION_TIMER);
+}
+
+/* Hot fields that L1 doesn't write at most entries. */
+static __attribute__((noinline)) void write_warm(struct nested_vmcs *c, const struct l1_state *l1, u64 changed)
+{
+	const struct vmcs12 *m = c->m;
+
 	if (changed & HOT(PRIMARY_CTRLS))
 		c->primary_base = primary_for_l2(m);
-	v->primary_base = c->primary_base;
-	primary_apply(v);
-	write_pages(m);
-	merge_bitmaps(c);
-	if (m->PIN_CTRLS & PIN_PREEMPTION_TIMER && (changed & HOT(PREEMPTION_TIMER) || !(m->EXIT_CTRLS & EXIT_SAVE_TIMER)))
-		vmcs_write(PREEMPTION_TIMER, m->PREEMPTION_TIMER);
-	if (vmx_caps.secondary & SECONDARY_VPID)
-		vmcs_write(VPID, nested_vpid(v, secondary_controls(m) & SECONDARY_VPID ? m->VPID : 0));
+	if (changed & HOT_CRS || l1->cd_nw != c->cd_nw)
+		write_control_registers(c, l1->cd_nw);
+	PASS(EXCEPTION_BITMAP);
+	PASS(GUEST_CR3);
+	PASS(GUEST_CS_AR);
+	PASS(GUEST_SS_AR);
+	if (changed & HOT(GUEST_INTR_STATUS) && has(GUEST_INTR_STATUS))
+		vmcs_write(GUEST_INTR_STATUS, m->GUEST_INTR_STATUS);
+	if (changed & HOT(TPR_THRESHOLD) && has(TPR_THRESHOLD))
+		vmcs_write(TPR_THRESHOLD, m->TPR_THRESHOLD);
+	if (changed & HOT(GUEST_INTERRUPTIBILITY))
+		vmcs_write(GUEST_INTERRUPTIBILITY, m->GUEST_INTERRUPTIBILITY);
 }
+
+void vmcs02_write_pages(struct nested_vmcs *c)
+{
+	c->pages_seen = nested_pages_generation();
+	write_pages(c->m);
+	bitmaps_merge(c);
+}
+
+#define HOTTEST	(HOT(GUEST_RIP) | HOT(GUEST_RSP) | HOT(GUEST_RFLAGS))
 
 void vmcs02_build(struct vcpu *v, struct nested_vmcs *c, const struct l1_state *l1)
 {
 	const struct vmcs12 *m = c->m;
 	u64 changed = changed_hot(c);
 
-	build_controls(v, c, changed);
-	if (c->dirty & GROUP_BIT(GROUP_GUEST_SEG))
-		write_segments(m);
-	if (c->dirty & GROUP_BIT(GROUP_GUEST))
-		write_rare_guest(m);
-	if (c->dirty & GROUP_BIT(GROUP_GUEST) || !(secondary_controls(m) & SECONDARY_EPT))
-		write_pdptes(m);
-	write_switched(c, l1);
-	if (changed & HOT_CRS || l1->cd_nw != c->cd_nw)
-		write_control_registers(c, l1->cd_nw);
-	write_hot(c, changed);
-	write_interruptibility(c, changed);
-	write_entry_event(m);
+	if (c->dirty)
+		write_dirty(v, c);
+	write_pin(v, c);
+	if (changed & ~HOTTEST || l1->cd_nw != c->cd_nw)
+		write_warm(c, l1, changed);
+	v->primary_base = c->primary_base;
+	primary_apply(v);
+	write_vpid(v, c);
+	if (c->dirty || c->each_entry || v->perf_global_ctrl != c->perf02 || changed & HOT(PREEMPTION_TIMER))
+		write_each_entry(v, c, l1, changed);
+	PASS(GUEST_RIP);
+	PASS(GUEST_RSP);
+	PASS(GUEST_RFLAGS);
+	if (m->ENTRY_INTR_INFO & INTR_VALID)
+		write_entry_event(c);
 	c->dirty = 0;
 	c->changed = 0;
 }
@@ -353,10 +368,11 @@ void vmcs02_build(struct vcpu *v, struct nested_vmcs *c, const struct l1_state *
 void nested_follow_policy(struct vcpu *v)
 {
 	work_clear(v, WORK_L2_POLICY);
-	if (!v->in_l2)
+	if (!v->nested)
 		return;
-	write_pages(v->nested->current->m);
-	merge_bitmaps(v->nested->current);
+	for (u32 i = 0; i < NESTED_CACHED; i++)
+		v->nested->cached[i].pages_seen = 0;
+	nested_enter_again(v);
 }
 
 void nested_follow_interrupts(struct vcpu *v)

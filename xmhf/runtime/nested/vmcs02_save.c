@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What an exit of L2 leaves in VMCS12: hot fields at once, the others when L1 asks for them (SDM 28.3). */
+#include "hypapp/hypapp.h"
 #include "machine/cpu_insn.h"
+#include "nested/exit_info.h"
 #include "nested/vmcs02.h"
 
 /* Guest state that exits save only if a control says so; beside the groups in c->behind. */
@@ -9,16 +11,6 @@
 #define BEHIND_EFER	BIT(18)
 #define BEHIND_PERF	BIT(19)
 #define BEHIND_PDPTE	BIT(20)
-
-#define TAKE(name)							\
-	do {								\
-		__typeof__(m->name) value = (__typeof__(m->name))vmcs_read(name); \
-									\
-		if (value != m->name) {					\
-			m->name = value;				\
-			changed |= HOT(name);				\
-		}							\
-	} while (0)
 
 #define SET(name, is)							\
 	do {								\
@@ -30,9 +22,43 @@
 		}							\
 	} while (0)
 
+#define TAKE(name) SET(name, vmcs_read(name))
+
+static u64 save_event_error(struct vmcs12 *m)
+{
+	u64 changed = 0;
+
+	TAKE(EXIT_INTR_ERROR_CODE);
+	return changed;
+}
+
+static u64 save_vectoring_error(struct vmcs12 *m)
+{
+	u64 changed = 0;
+
+	TAKE(IDT_VECTORING_ERROR_CODE);
+	return changed;
+}
+
+/* What only some reasons have. */
+static u64 save_details(struct vmcs12 *m, u32 info)
+{
+	u64 changed = 0;
+
+	if (info & INFO_INSTRUCTION)
+		TAKE(EXIT_INSTR_INFO);
+	if (info & INFO_ADDRESSES) {
+		TAKE(GUEST_LINEAR_ADDR);
+		if (vmcs12_field(&nested_map, GUEST_PHYSICAL_ADDR))
+			TAKE(GUEST_PHYSICAL_ADDR);
+	}
+	return changed;
+}
+
 static u64 save_exit_information(struct nested_vmcs *c, const struct l2_exit *exit)
 {
 	struct vmcs12 *m = c->m;
+	u32 info = exit_info((u16)exit->reason);
 	u64 changed = 0;
 
 	SET(EXIT_REASON, exit->reason);
@@ -51,15 +77,16 @@ static u64 save_exit_information(struct nested_vmcs *c, const struct l2_exit *ex
 		}
 		return changed;
 	}
-	TAKE(EXIT_INTR_INFO);
-	TAKE(EXIT_INTR_ERROR_CODE);
+	SET(EXIT_INTR_INFO, (u16)exit->reason <= EXIT_EXTINT ? vmcs_read(EXIT_INTR_INFO) : 0);
+	if (m->EXIT_INTR_INFO & INTR_ERROR_CODE)
+		changed |= save_event_error(m);
 	TAKE(IDT_VECTORING_INFO);
-	TAKE(IDT_VECTORING_ERROR_CODE);
-	TAKE(EXIT_INSTR_LEN);
-	TAKE(EXIT_INSTR_INFO);
-	TAKE(GUEST_LINEAR_ADDR);
-	if (vmcs12_field(&nested_map, GUEST_PHYSICAL_ADDR))
-		TAKE(GUEST_PHYSICAL_ADDR);
+	if (m->IDT_VECTORING_INFO & INTR_ERROR_CODE)
+		changed |= save_vectoring_error(m);
+	if (info & INFO_LENGTH || m->IDT_VECTORING_INFO & INTR_VALID)	/* that of a software event */
+		TAKE(EXIT_INSTR_LEN);
+	if (info & (INFO_INSTRUCTION | INFO_ADDRESSES))
+		changed |= save_details(m, info);
 	if ((u16)exit->reason == EXIT_IO) {
 		m->IO_RCX = vmcs_read(IO_RCX);
 		m->IO_RSI = vmcs_read(IO_RSI);
@@ -75,28 +102,20 @@ static u64 guest_cr0(const struct nested_vmcs *c)
 	return vmcs_read(GUEST_CR0) | c->cd_nw;
 }
 
-static u64 save_guest(struct nested_vmcs *c)
+static u64 save_guest(struct nested_vmcs *c, u64 rip)
 {
 	struct vmcs12 *m = c->m;
 	u64 changed = 0;
 
-	TAKE(GUEST_RIP);
+	SET(GUEST_RIP, rip);
 	TAKE(GUEST_RSP);
 	TAKE(GUEST_RFLAGS);
 	SET(GUEST_CR0, guest_cr0(c));
 	TAKE(GUEST_CR3);
 	TAKE(GUEST_CR4);
-	TAKE(GUEST_CS_SELECTOR);
-	TAKE(GUEST_CS_LIMIT);
 	TAKE(GUEST_CS_AR);
-	TAKE(GUEST_CS_BASE);
-	TAKE(GUEST_SS_SELECTOR);
-	TAKE(GUEST_SS_LIMIT);
 	TAKE(GUEST_SS_AR);
-	TAKE(GUEST_SS_BASE);
 	TAKE(GUEST_INTERRUPTIBILITY);
-	TAKE(GUEST_ACTIVITY_STATE);
-	TAKE(GUEST_PENDING_DBG);
 	if (secondary_controls(m) & SECONDARY_VIRTUAL_INTR)
 		TAKE(GUEST_INTR_STATUS);
 	if (m->EXIT_CTRLS & EXIT_SAVE_TIMER)
@@ -112,7 +131,7 @@ static void save_ia32e(struct vmcs12 *m)
 		m->ENTRY_CTRLS = (m->ENTRY_CTRLS & ~(u32)ENTRY_IA32E) | (vmcs_read32(ENTRY_CTRLS) & ENTRY_IA32E);
 }
 
-static u32 now_behind(const struct vmcs12 *m)
+u32 vmcs02_behind_after(const struct vmcs12 *m)
 {
 	u32 behind = GROUPS_RARE_GUEST;
 
@@ -124,15 +143,15 @@ static u32 now_behind(const struct vmcs12 *m)
 	return behind;
 }
 
-u64 vmcs02_save(struct nested_vmcs *c, const struct l2_exit *exit)
+u64 vmcs02_save(const struct vcpu *v, struct nested_vmcs *c, const struct l2_exit *exit)
 {
 	u64 changed = save_exit_information(c, exit);
 
 	if (exit->reason & EXIT_REASON_ENTRY_FAILED)
 		return changed;			/* the guest's fields stay as they were (27.8) */
 	save_ia32e(c->m);
-	c->behind = now_behind(c->m);
-	return changed | save_guest(c);
+	c->behind = c->behind_after;
+	return changed | save_guest(c, exit->made_up || xmhf_hypapp.nested_exit ? vmcs_read(GUEST_RIP) : v->rip);
 }
 
 static void fetch_segments(struct vmcs12 *m)
@@ -153,6 +172,8 @@ static void fetch_segments(struct vmcs12 *m)
 
 static void fetch_guest(struct vmcs12 *m, u32 behind)
 {
+	m->GUEST_ACTIVITY_STATE = vmcs_read32(GUEST_ACTIVITY_STATE);
+	m->GUEST_PENDING_DBG = vmcs_read(GUEST_PENDING_DBG);
 	m->GUEST_SYSENTER_CS = vmcs_read32(GUEST_SYSENTER_CS);
 	m->GUEST_SYSENTER_ESP = vmcs_read(GUEST_SYSENTER_ESP);
 	m->GUEST_SYSENTER_EIP = vmcs_read(GUEST_SYSENTER_EIP);

@@ -19,7 +19,10 @@ static const struct field {
 #define IF(which, name)	{ { CAP_##which, which##_##name } }
 #define EITHER(which, name, other, its_name) { { CAP_##which, which##_##name }, { CAP_##other, other##_##its_name } }
 #define FIELD(name, encoding, width, group, shadowed, exists) \
-	{ encoding, { offsetof(struct vmcs12, name), width, GROUP_##group }, shadowed, exists },
+	{ encoding, { offsetof(struct vmcs12, name), width, GROUP_##group, SLOT_##shadowed(name) }, shadowed, exists },
+#define SLOT_NOT(name)		HOT_FIELDS
+#define SLOT_READ(name)		HOT_##name
+#define SLOT_WRITE(name)	HOT_##name
 #include "vmx/vmcs_fields.def"
 #undef FIELD
 };

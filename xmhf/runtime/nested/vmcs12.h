@@ -32,18 +32,38 @@ struct vmcs12_slot {
 	u16 offset;		/* in struct vmcs12; 0: no such field */
 	u8 width;		/* enum vmcs_width */
 	u8 group;		/* enum vmcs_group; GROUP_EXIT_INFO is read-only to an L1 without MISC_WRITE_ANY_FIELD */
+	u8 hot;			/* enum hot_field, HOT_FIELDS if it isn't hot */
 };
+
+/* The hot fields: those that the field table calls shadowed. A set of them is a u64 with a bit for each. */
+enum hot_field {
+#define HOT_NOT(name)
+#define HOT_READ(name)	HOT_##name,
+#define HOT_WRITE(name)	HOT_##name,
+#define FIELD(name, encoding, width, group, shadowed, exists) HOT_##shadowed(name)
+#include "vmx/vmcs_fields.def"
+#undef FIELD
+#undef HOT_NOT
+#undef HOT_READ
+#undef HOT_WRITE
+	HOT_FIELDS
+};
+_Static_assert(HOT_FIELDS < 64, "a set of hot fields is a u64");
+
+#define HOT(name)	BIT64(HOT_##name)
+#define HOT_ALL		(~0ull)
 
 /* SDM 25.11.2: an encoding is width (14:13), type (11:10), index (9:1), and access to the high half (0). */
 #define VMCS_ENCODING_BITS	0x6fffull
 #define VMCS_ENCODING_HIGH	1ull
 #define VMCS12_INDEXES		39u	/* the highest index of any field, plus 1 */
 #define VMCS_INDEX(encoding)	((u32)(encoding) >> 1 & 0x1ff)
-#define VMCS_KIND(encoding)	(((u32)(encoding) >> 11 & 12) | ((u32)(encoding) >> 10 & 3))
+#define VMCS_KIND(encoding)	((u32)(encoding) >> 10 & 31)	/* type and width, with a 0 between them */
+#define VMCS_KINDS		28u
 
 /* The fields that L1's VMX has, by encoding. */
 struct vmcs12_map {
-	struct vmcs12_slot slot[16][VMCS12_INDEXES];
+	struct vmcs12_slot slot[VMCS_KINDS][VMCS12_INDEXES];
 };
 
 void vmcs12_map_fields(struct vmcs12_map *map, const struct vmx_caps_offered *caps);

@@ -36,20 +36,17 @@ void nested_vpid_invalidate(struct vcpu *v, enum invvpid_kind kind, u16 vpid12, 
 {
 	if (!(vmx_caps.secondary & SECONDARY_VPID))
 		return;
-	for (u32 i = 0; i < NESTED_VPIDS; i++) {
-		u16 holder = v->nested->vpid12[i];
-
-		if (holder && kind == INVVPID_ALL)
-			invalidate(INVVPID_SINGLE, (u16)(VPID_FIRST + i), 0);
-		else if (holder && holder == vpid12)
-			invalidate(kind, (u16)(VPID_FIRST + i), linear);
+	if (kind == INVVPID_ALL) {
+		for (u32 i = 0; i < NESTED_VPIDS; i++)
+			if (v->nested->vpid12[i])
+				invalidate(INVVPID_SINGLE, (u16)(VPID_FIRST + i), 0);
+	} else if (vpid12 && v->nested->vpid12[place(vpid12)] == vpid12) {
+		invalidate(kind, (u16)(VPID_FIRST + place(vpid12)), linear);
 	}
 }
 
-void nested_vpid_transition(void)
+void nested_vpid_transition(bool to_l2)
 {
-	if (!(vmx_caps.secondary & SECONDARY_VPID))
-		return;
-	invalidate(INVVPID_SINGLE, VPID_OFF, 0);
-	invalidate(INVVPID_SINGLE, VPID_L1, 0);
+	if (vmx_caps.secondary & SECONDARY_VPID)
+		invalidate(INVVPID_SINGLE, to_l2 ? VPID_OFF : VPID_L1, 0);
 }

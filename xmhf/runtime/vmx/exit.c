@@ -129,8 +129,10 @@ void vm_work(struct vcpu *v)
 		flush_quiesced(v);
 	if (v->work & WORK_FLUSH_EPT)
 		flush_local(v);
-	if (v->work & WORK_FLUSH_EPT02)
+	if (v->work & WORK_FLUSH_EPT02) {
 		flush_local_contexts(v);
+		nested_enter_again(v);
+	}
 	if (v->work & WORK_L2_POLICY)
 		nested_follow_policy(v);
 	if (v->work & WORK_MACHINE_CHECK)

@@ -43,7 +43,6 @@ static void kick_others(enum work work)
 void flush_local(struct vcpu *v)
 {
 	work_clear(v, WORK_FLUSH_EPT);
-	work_set(v, WORK_L2_POLICY);		/* pages that VMCS02 uses may be L1's no more */
 	if (!vmx_invept(INVEPT_SINGLE, ept_pointer(&ept01)) && !vmx_invept(INVEPT_ALL, 0))
 		panic("CPU %u: no type of INVEPT works", v->index);
 }

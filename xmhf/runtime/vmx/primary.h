@@ -8,6 +8,8 @@
 
 #include "vmx/vcpu.h"
 
+#define PRIMARY_WINDOWS	(PRIMARY_INTR_WINDOW | PRIMARY_NMI_WINDOW)
+
 static inline void primary_apply(struct vcpu *v)
 {
 	u32 ctrls = v->primary_base | v->windows;

@@ -141,7 +141,7 @@ void vmx_setup(struct vcpu *v)
 	nested_cpu_setup(v);
 }
 
-void vmcs_use(void *region)
+void vmcs_use_failed(void)
 {
-	BUG_ON(!vmcs_load((uptr)region));
+	panic("CPU %u: VMPTRLD of a VMCS of ours failed", this_cpu()->index);
 }

@@ -68,6 +68,8 @@ struct vcpu {
 	u32 event_info;			/* ENTRY_INTR_INFO of the event to inject, with verdict INJECT */
 	u32 event_error;
 	u32 pin_ctrls;			/* of VMCS01, as last written */
+	uptr cr0_shadow, cr4_shadow;	/* of VMCS01, as last written: guest/state.h */
+	u64 perf_global_ctrl;		/* IA32_PERF_GLOBAL_CTRL of the guest that runs, where VM entries load it */
 	u32 primary_base, windows, primary_ctrls;	/* of the current VMCS: vmx/primary.h */
 	u32 pending_vectors[8];		/* external interrupts that wait for the guest, a bit each */
 	bool window_asked;		/* the hypapp wants to know when it could take one */

@@ -34,7 +34,7 @@ static inline uptr vmread_raw(u32 encoding)
 static inline void vmwrite_raw(u32 encoding, uptr value)
 {
 	cost(XMHF_COST_FIELD);
-	__asm__ volatile("vmwrite %0, %1" : : "r"(value), "r"((uptr)encoding) : "cc", "memory");
+	__asm__ volatile("vmwrite %0, %1" : : "r"(value), "r"((uptr)encoding) : "cc");
 }
 
 /* The field must exist on this CPU: optional fields are only touched when their control is in use. */
@@ -54,6 +54,17 @@ static inline void vmcs_write(enum vmcs_field field, u64 value)
 	vmwrite_raw(field, (uptr)value);
 	if (sizeof(uptr) == 4 && vmcs_width_of(field) == W64)
 		vmwrite_raw(field + 1, (uptr)(value >> 32));
+}
+
+/* The same of a value in memory, which with 64 bits can be the instruction's operand. */
+static inline void vmcs_write_from(enum vmcs_field field, const u64 *value)
+{
+#ifdef __x86_64__
+	cost(XMHF_COST_FIELD);
+	__asm__ volatile("vmwrite %0, %1" : : "m"(*value), "r"((uptr)field) : "cc");
+#else
+	vmcs_write(field, *value);
+#endif
 }
 
 /* Reads any encoding; false if this CPU hasn't that field. */
@@ -96,7 +107,12 @@ static inline bool vmcs_load(u64 region)
 }
 
 /* VMPTRLD of a region of ours: it can't fail but by a bug. */
-void vmcs_use(void *region);
+void vmcs_use_failed(void);
+static inline void vmcs_use(void *region)
+{
+	if (__builtin_expect(!vmcs_load((uptr)region), 0))
+		vmcs_use_failed();
+}
 
 enum invept_kind { INVEPT_SINGLE = 1, INVEPT_ALL = 2 };
 

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See bitmaps.h. Where L1 has no memory its bitmaps are all ones; ours are where L2 can write to them: l1_wants.c looks then. */
+#include "guest/policy.h"
+#include "lib/string.h"
+#include "nested/bitmaps.h"
+#include "nested/msr_bitmap.h"
+
+static bool in_use(const struct vmcs12 *m, u32 which)
+{
+	return m->PRIMARY_CTRLS & (which == BITMAP_MSRS ? PRIMARY_MSR_BITMAPS : PRIMARY_IO_BITMAPS);
+}
+
+static u64 place(const struct vmcs12 *m, u32 which)
+{
+	return which == BITMAP_MSRS ? m->MSR_BITMAP : which == BITMAP_IO_A ? m->IO_BITMAP_A : m->IO_BITMAP_B;
+}
+
+static const u8 *readable(u64 page) { return (const u8 *)(uptr)nested_page_to_read(page); }
+
+void bitmaps_merge_one(struct nested_vmcs *c, u32 which)
+{
+	u8 *to = which == BITMAP_MSRS ? c->msr_bitmap : c->io_bitmaps + (which - BITMAP_IO_A) * PAGE_SIZE;
+	const u8 *ours = which == BITMAP_MSRS ? policy_msr_bitmap : policy_io_bitmap + (which - BITMAP_IO_A) * PAGE_SIZE;
+
+	if (in_use(c->m, which) && !watch_is_blind(&c->watches[which]))
+		bitmap_merge(to, readable(place(c->m, which)), ours);
+	else
+		memset(to, 0xff, PAGE_SIZE);
+}
+
+void bitmaps_choose(struct nested_vmcs *c)
+{
+	for (u32 i = 0; i < NESTED_BITMAPS; i++) {
+		gpa1_t page = { place(c->m, i) };
+
+		nested_watch(&c->watches[i], in_use(c->m, i) ? &page : NULL);
+	}
+}
+
+void bitmaps_merge(struct nested_vmcs *c)
+{
+	for (u32 i = 0; i < NESTED_BITMAPS; i++) {
+		(void)watch_changed(&c->watches[i]);
+		bitmaps_merge_one(c, i);
+	}
+}
+
+void bitmaps_forget(struct nested_vmcs *c)
+{
+	for (u32 i = 0; i < NESTED_BITMAPS; i++)
+		nested_watch(&c->watches[i], NULL);
+}

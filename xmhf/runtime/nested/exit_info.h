@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What exits leave in the exit-information fields, by reason (SDM 28.2). Reading them is what an exit to L1 costs, so of the
+ * common reasons only what they define is read; all others count as defining everything.
+ */
+#ifndef NESTED_EXIT_INFO_H
+#define NESTED_EXIT_INFO_H
+
+#include "vmx/vmcs.h"
+
+enum exit_info {
+	INFO_QUALIFICATION = BIT(0),	/* cleared by the others */
+	INFO_LENGTH = BIT(1),
+	INFO_INSTRUCTION = BIT(2),
+	INFO_ADDRESSES = BIT(3),	/* guest linear and physical */
+	INFO_ALL = BIT(4) - 1,
+};
+
+extern const u8 exit_info_lacks[EXIT_REASONS];
+
+static inline u32 exit_info(u32 reason) { return reason < EXIT_REASONS ? INFO_ALL & ~exit_info_lacks[reason] : INFO_ALL; }
+
+/* Of VMCS02's exit. */
+static inline u64 exit_info_qualification(u32 reason)
+{
+	return exit_info(reason) & INFO_QUALIFICATION ? vmcs_read(EXIT_QUALIFICATION) : 0;
+}
+
+#endif
