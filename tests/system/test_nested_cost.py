@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What operations of nested VMX cost may not grow: bounds a little above what `make bench BENCH=--nested` prints for amd64,
+# in instructions and in what a hypervisor that counts (COUNT_OPS=1) executed for them.
+
+import functools
+import pathlib
+import sys
+
+import pytest
+
+import harness
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
+import bench  # noqa: E402
+
+ROUND_TRIP = (2, 80, 4, 0, 0, 0)
+# Instructions, then exits, VMREADs and VMWRITEs, VMPTRLDs, VMCLEARs, INVEPTs and INVVPIDs, RDMSRs and WRMSRs.
+BOUNDS = {
+    "cpuid_full": (1150, *ROUND_TRIP),
+    "vmcall_full": (1150, *ROUND_TRIP),
+    "rdmsr_full": (1350, *ROUND_TRIP),
+    "wrmsr_full": (1350, *ROUND_TRIP),
+    "io_in_full": (1250, 2, 90, 4, 0, 0, 0),
+    "io_out_full": (1250, 2, 90, 4, 0, 0, 0),
+    "hlt_full": (1150, *ROUND_TRIP),
+    "inject_extint_cpuid": (1350, 2, 85, 5, 0, 0, 0),
+    "cpuid_full_plain": (1500, 2, 90, 5, 0, 2, 0),
+    "vmread_exit_reason": (3, 0, 0, 0, 0, 0, 0),
+    "vmwrite_guest_rip": (3, 0, 0, 0, 0, 0, 0),
+    "vmread_guest_efer": (250, 1, 12, 0, 0, 0, 0),
+    "vmread_host_rip": (250, 1, 12, 0, 0, 0, 0),
+    "vmwrite_tsc_offset": (270, 1, 12, 0, 0, 0, 0),
+    "vmwrite_host_rsp": (270, 1, 12, 0, 0, 0, 0),
+    "invept_single": (1300, 1, 20, 0, 0, 0, 0),
+    "invvpid_single": (1050, 1, 20, 0, 0, 1, 0),
+    "vmptrld_resume_switch": (2500, 3, 110, 5, 0, 0, 0),
+    "ept_first_touch_4k_per_page": (60, 0.02, 0.3, 0.02, 0, 0, 0),
+    "ept_first_touch_4k_random_per_page": (160, 0.2, 1, 0.02, 0, 0, 0),
+    "ept_first_touch_2m_per_region": (3800, 2.2, 80, 4, 0, 0, 0),
+    "remap1_invept_touch_total": (5500, 3, 95, 4, 0, 2, 0),
+    "ept_violation_fix": (2200, 2.1, 85, 4, 0, 0, 0),
+    "ept_violation_fix_invept": (6200, 3.1, 100, 4, 0, 1.1, 0),
+}
+
+
+@functools.cache
+def costs():
+    """For each operation: instructions of the shipped hypervisor, then what the counting one counts."""
+    lab = harness.Lab("nested_cost")
+    ticks = bench.nested_costs(lab, [harness.grub_disk("amd64")], 64)
+    counts = bench.nested_costs(lab, [harness.grub_disk("amd64", make=bench.COUNTING)], 64)
+    return {name: [ticks[name][0], *counts[name][1:]] for name in ticks}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_operation_is_within_its_bounds(name):
+    seen = costs()[name]
+    assert all(value <= bound for value, bound in zip(seen, BOUNDS[name])), (seen, BOUNDS[name])
