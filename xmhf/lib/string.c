@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Memory and string functions for code without libc. The string instructions are short,
- * quick enough (SDM vol. 1, 7.3.9.3: enhanced REP MOVSB), and can't be compiled into calls of
- * the very function they implement.
+ * quick enough, and can't be compiled into calls of the very function they implement.
  */
 #include "string.h"
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
 	void *d = to;
+	size_t words = n / 4, bytes = n % 4;
 
-	__asm__ volatile("rep movsb" : "+D"(d), "+S"(from), "+c"(n) : : "memory");
+	__asm__ volatile("rep movsl\n\tmov %3, %2\n\trep movsb" : "+D"(d), "+S"(from), "+c"(words) : "r"(bytes) : "memory");
 	return to;
 }
 
@@ -28,8 +28,9 @@ void *memmove(void *to, const void *from, size_t n)
 void *memset(void *to, int byte, size_t n)
 {
 	void *d = to;
+	size_t words = n / 4, bytes = n % 4;
 
-	__asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(byte) : "memory");
+	__asm__ volatile("rep stosl\n\tmov %2, %1\n\trep stosb" : "+D"(d), "+c"(words) : "r"(bytes), "a"((u8)byte * 0x01010101u) : "memory");
 	return to;
 }
 

@@ -63,6 +63,8 @@ static u64 save_exit_information(struct nested_vmcs *c, const struct l2_exit *ex
 
 	SET(EXIT_REASON, exit->reason);
 	SET(EXIT_QUALIFICATION, exit->qualification);
+	if (exit->reason & EXIT_REASON_ENTRY_FAILED)
+		return changed;			/* the others stay (27.8) */
 	if (exit->made_up) {
 		SET(EXIT_INTR_INFO, exit->intr_info);
 		SET(EXIT_INTR_ERROR_CODE, exit->intr_error);
