@@ -43,7 +43,7 @@ static __attribute__((noinline)) enum verdict to_memory(struct vcpu *v, const st
 
 enum verdict nested_vmread(struct vcpu *v)
 {
-	struct access a;
+	struct access a = { 0 };
 	enum verdict verdict = begin(v, &a);
 	u64 value;
 
@@ -90,7 +90,7 @@ static void write_field(struct vcpu *v, const struct access *a, u64 value)
 
 enum verdict nested_vmwrite(struct vcpu *v)
 {
-	struct access a;
+	struct access a = { 0 };
 	enum verdict verdict = begin(v, &a);
 	u64 value;
 
