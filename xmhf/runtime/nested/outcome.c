@@ -33,7 +33,7 @@ enum verdict nested_refuses_mode(struct vcpu *v)
 	return RESUME;
 }
 
-enum verdict nested_refusal(struct vcpu *v)
+enum verdict nested_refuses_fault(struct vcpu *v)
 {
 	if (!nested_is_on(v))
 		return inject(v, UD_FAULT, -1);

@@ -197,10 +197,10 @@ enum verdict nested_fail_valid(void);				/* the error is noted already */
  * virtual-8086 and compatibility mode comes before their exit (31.3), so the CPU has seen to that; but not VMCALL's.
  * RESUME: nothing; else the verdict.
  */
-MUST_CHECK enum verdict nested_refusal(struct vcpu *v);		/* which of the two */
+MUST_CHECK enum verdict nested_refuses_fault(struct vcpu *v);		/* which of the two */
 MUST_CHECK static inline enum verdict nested_refuses(struct vcpu *v)
 {
-	return v->nested && v->nested->on && guest_cpl() == 0 ? RESUME : nested_refusal(v);
+	return v->nested && v->nested->on && guest_cpl() == 0 ? RESUME : nested_refuses_fault(v);
 }
 MUST_CHECK enum verdict nested_refuses_mode(struct vcpu *v);	/* that by the mode */
 
