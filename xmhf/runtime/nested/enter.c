@@ -134,7 +134,8 @@ void nested_ready(struct vcpu *v)
 	if (c->pages_seen != nested_pages_generation())
 		vmcs02_write_pages(c);
 	else
-		bitmaps_refresh(c);}
+		bitmaps_refresh(c);
+}
 
 /* The exit that a failed entry is: with VMCS02 current. */
 static enum verdict fail_entry(struct vcpu *v, enum exit_reason reason, u64 qualification)
