@@ -177,7 +177,8 @@ static void change_host(u32 what)
 
 	switch (what) {
 	case 0:
-		LOAD(es, 0);
+		if (L1_IS_64)		/* memcpy wants ES else */
+			LOAD(es, 0);
 		LOAD(fs, 0);
 		break;
 	case 1:
@@ -218,8 +219,10 @@ static void host_state(void)
 	vmcs_set(HOST_SYSENTER_CS, 0x77);
 	RUN("another host SYSENTER_CS", cpuid_call);
 	say("R SYSENTER_CS of L1: %llx\n", rdmsr(MSR_SYSENTER_CS));
-	vmcs_set(HOST_ES_SELECTOR, 0);
-	RUN("host ES without a segment", cpuid_call);
+	if (L1_IS_64) {
+		vmcs_set(HOST_ES_SELECTOR, 0);
+		RUN("host ES without a segment", cpuid_call);
+	}
 	l2_setup_host();
 	RUN("host state as before", cpuid_call);
 }
