@@ -13,6 +13,7 @@ import harness
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
 import bench  # noqa: E402
 
+STRAY = 0.01    # of an operation: what an average over thousands has of interrupts
 ROUND_TRIP = (2, 80, 4, 0, 0, 0)
 # Instructions, then exits, VMREADs and VMWRITEs, VMPTRLDs, VMCLEARs, INVEPTs and INVVPIDs, RDMSRs and WRMSRs.
 BOUNDS = {
@@ -55,4 +56,4 @@ def costs():
 @pytest.mark.parametrize("name", BOUNDS)
 def test_operation_is_within_its_bounds(name):
     seen = costs()[name]
-    assert all(value <= bound for value, bound in zip(seen, BOUNDS[name])), (seen, BOUNDS[name])
+    assert all(value <= bound + STRAY for value, bound in zip(seen, BOUNDS[name])), (seen, BOUNDS[name])
