@@ -69,7 +69,7 @@ PROGRAMS = (
     Program("vmx_exit_exceptions", **TALKS),
     Program("vmx_exit_vectoring", **TALKS),
     Program("vmx_exit_task", **TALKS),
-    Program("vmx_time", **TALKS),
+    Program("vmx_time", models=(HASWELL, SKYLAKE), **TALKS),
     Program("vmx_step", models=(SKYLAKE,), **TALKS),
     Program("vmx_apic_access", models=(SKYLAKE,), **TALKS),
     Program("vmx_apic_virt", models=(SKYLAKE,), **TALKS),
