@@ -19,7 +19,7 @@ IPS = 30_000_000        # what a second of the emulated clock has in ticks
 # Exits that no hypervisor can avoid on VMX, by the names that xmhf-stat prints.
 UNAVOIDABLE = ("CPUID", "XSETBV", "INIT", "SIPI", "control registers")
 NO_REASONS = ("ticks", "ticks in root mode", "exits", "VMCALL", "bytes taken", "bytes of them free",
-              "touches by the guest")
+              "touches by the guest", "exits of L2, kept", "exits of L2, reflected")
 HYPERVISORS = (("l1", "amd64"), ("l1_i386", "i386"))
 COUNTING = ("COUNT_OPS=1",)
 WEIGHTS = (1, 1000, 40, 150, 300, 500, 100)
