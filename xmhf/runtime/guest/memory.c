@@ -11,8 +11,6 @@
 #include "nested/nested.h"
 
 #define PDPT_ADDRESS	0xffffffe0u
-#define CR4_SMAP	BIT(21)
-#define CR4_PKS		BIT(24)
 #define MSR_PKRS	0x6e1
 #define RFLAGS_AC	BIT(18)
 #define AR_DEFAULT_32	BIT(14)

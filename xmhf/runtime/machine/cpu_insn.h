@@ -29,8 +29,10 @@
 #define CR4_PCIDE	BIT(17)
 #define CR4_OSXSAVE	BIT(18)
 #define CR4_SMEP	BIT(20)
+#define CR4_SMAP	BIT(21)
 #define CR4_PKE		BIT(22)
 #define CR4_CET		BIT(23)
+#define CR4_PKS		BIT(24)
 #define CR4_FRED	BIT64(32)	/* 64-bit mode only */
 
 #define EFER_SCE	BIT(0)

@@ -80,6 +80,7 @@ void nested_leave(struct vcpu *v)
 	bool failed = n->exit.reason & EXIT_REASON_ENTRY_FAILED;
 	bool loaded = n->exit.reason != (EXIT_BAD_GUEST_STATE | EXIT_REASON_ENTRY_FAILED);
 	u32 stored = 0, aborts, blocking;
+	bool pdptes_valid;
 	struct l2_state l2;
 	u64 changed;
 
@@ -111,11 +112,11 @@ void nested_leave(struct vcpu *v)
 	nested_back_to_l1(v);
 	if (!loaded)
 		l1_state_keep(v, c, &l2);
-	aborts = !host_state_load(v, c, &l2);
+	pdptes_valid = host_state_load(v, c, &l2);
 	blocking = blocking_after(n, m);
 	if (blocking != n->blocking01)
 		vmcs_write(GUEST_INTERRUPTIBILITY, blocking);
-	aborts = abort_of(m, stored, !aborts);
+	aborts = abort_of(m, stored, pdptes_valid);
 	if (aborts)
 		vmx_abort(v, c, aborts);
 }

@@ -14,8 +14,6 @@
 #define PTE_PS		BIT64(7)
 #define PTE_XD		BIT64(63)
 #define PTE_ADDRESS	0x000ffffffffff000ull
-#define CR4_SMAP	BIT(21)
-#define CR4_PKS		BIT(24)
 #define CR3_PAE_TABLE	0xffffffe0u
 
 static u64 *plain_from(struct peek *p, u64 at, u64 **size)
