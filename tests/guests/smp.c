@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Starting, stopping and restarting other CPUs, and what they keep over INIT. */
-#include "guest.h"
+#include "vmcall.h"
 
 #define ROUNDS		20
 #define SENDINGS	100
@@ -9,6 +9,7 @@
 #define LEAF1_XSAVE	BIT(26)
 #define LEAF1_X2APIC	BIT(21)
 #define INIT_TO_SIPI	200
+#define WINDOW_MAX	200		/* ticks; Linux gives at least 10 us, 300 ticks at 30 million a second */
 
 static volatile u32 marks[CPUS_MAX], spins;
 static volatile u64 kept_pat, kept_sysenter;
@@ -133,6 +134,36 @@ static void sipi_without_init(const char *name, const char *sentence)
 	promise(ap_starts[1] == starts, name, sentence);
 }
 
+/* A CPU that waits has nothing to do for an INIT, and takes the first SIPI. */
+static void one_sipi(void)
+{
+	for (u32 inits = 1; inits <= 3; inits++) {
+		u32 before = marks[1], starts = ap_starts[1];
+
+		ap_prepare(halts);
+		for (u32 i = 0; i < inits; i++) {
+			ipi(1, ICR_INIT);
+			spin(INIT_TO_SIPI);
+		}
+		ipi(1, ICR_SIPI | AP_PAGE >> 12);
+		expect(wait_until(&marks[1], before + 1), "no start after %u INITs", inits);
+		spin(300);
+		expect(ap_starts[1] == starts + 1, "%u starts after %u INITs", ap_starts[1] - starts, inits);
+	}
+	kept("one_sipi", "one SIPI starts a CPU once, however many INITs were sent before");
+}
+
+/* A SIPI that finds the CPU in root mode is lost. */
+static void ready_again(void)
+{
+	static struct xmhf_stat_cpu cpu;
+
+	if (on_us())
+		vmcall6(XMHF_CALL_CPU, 1, 0, XMHF_EXITS_L1, sizeof(cpu), (u32)&cpu);
+	expect(cpu.init_ticks < WINDOW_MAX, "%u ticks", (u32)cpu.init_ticks);
+	kept("ready_again", "soon after an INIT the CPU waits for SIPI");
+}
+
 static void sets(void)
 {
 	wrmsr(MSR_PAT, OTHER_PAT);
@@ -234,6 +265,8 @@ void guest_main(void)
 	rounds_of(executes_cpuid, true, "rounds_cpuid", "20 rounds each start a CPU once that executes CPUID");
 	rounds_of(halts, true, "rounds_halted", "and then again halted ones");
 	rounds(in_paging, "rounds_paging", "20 rounds each start a CPU once that has PAE paging on");
+	one_sipi();
+	ready_again();
 	over_init();
 	stops();
 	x2apic();

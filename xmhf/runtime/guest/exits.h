@@ -19,6 +19,7 @@ enum verdict guest_undefined(struct vcpu *v);
 enum verdict guest_triple_fault(struct vcpu *v);
 enum verdict guest_init(struct vcpu *v);		/* init_sipi.c */
 enum verdict guest_sipi(struct vcpu *v);
+enum verdict guest_timer(struct vcpu *v);
 enum verdict guest_task_switch(struct vcpu *v);		/* task_exit.c */
 enum verdict guest_io(struct vcpu *v);			/* io.c */
 enum verdict guest_ept_violation(struct vcpu *v);	/* ept_violation.c */

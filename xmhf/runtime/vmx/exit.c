@@ -46,6 +46,7 @@ static const struct exit_handler l1_exits[EXIT_REASONS] = {
 	[EXIT_MACHINE_CHECK]	= { "MACHINE_CHECK",	machine_check_exit },
 	[EXIT_EPT_VIOLATION]	= { "EPT_VIOLATION",	guest_ept_violation },
 	[EXIT_INVEPT]		= { "INVEPT",		nested_invept },
+	[EXIT_PREEMPTION_TIMER]	= { "TIMER",		guest_timer },
 	[EXIT_INVVPID]		= { "INVVPID",		nested_invvpid },
 	[EXIT_XSETBV]		= { "XSETBV",		guest_xsetbv },
 	[EXIT_VMFUNC]		= { "VMFUNC",		guest_undefined },

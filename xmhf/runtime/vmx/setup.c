@@ -38,6 +38,7 @@ void vmx_learn_capabilities(void)
 {
 	struct vmx_caps *c = &vmx_caps;
 	bool true_controls;
+	u64 pin;
 
 	c->basic = rdmsr(MSR_VMX_BASIC);
 	c->misc = rdmsr(MSR_VMX_MISC);
@@ -47,7 +48,9 @@ void vmx_learn_capabilities(void)
 	c->cr4_fixed0 = rdmsr(MSR_VMX_CR4_FIXED0);
 	c->cr4_fixed1 = rdmsr(MSR_VMX_CR4_FIXED1);
 	true_controls = c->basic & BASIC_TRUE_CONTROLS;
-	c->pin = vmx_fit(WANT_PIN, rdmsr(true_controls ? MSR_VMX_TRUE_PIN_CTRLS : MSR_VMX_PIN_CTRLS));
+	pin = rdmsr(true_controls ? MSR_VMX_TRUE_PIN_CTRLS : MSR_VMX_PIN_CTRLS);
+	c->pin = vmx_fit(WANT_PIN, pin);
+	c->timer = vmx_fit(PIN_PREEMPTION_TIMER, pin) & PIN_PREEMPTION_TIMER;
 	c->primary = vmx_fit(WANT_PRIMARY, rdmsr(true_controls ? MSR_VMX_TRUE_PRIMARY_CTRLS : MSR_VMX_PRIMARY_CTRLS));
 	c->secondary = vmx_fit(WANT_SECONDARY, rdmsr(MSR_VMX_SECONDARY_CTRLS));
 	c->exit = vmx_fit(WANT_EXIT, rdmsr(true_controls ? MSR_VMX_TRUE_EXIT_CTRLS : MSR_VMX_EXIT_CTRLS));

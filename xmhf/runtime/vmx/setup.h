@@ -11,6 +11,7 @@
 struct vmx_caps {
 	u64 basic, misc, ept_vpid;
 	u32 pin, primary, secondary, exit, entry;	/* our controls for VMCS01 */
+	bool timer;						/* the preemption timer can be had */
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 };
 

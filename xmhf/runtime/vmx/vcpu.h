@@ -62,6 +62,7 @@ struct vcpu {
 	u32 apic_id;
 	bool served;			/* false: captured, never offered to the guest */
 	bool waits_for_sipi;
+	bool just_started;		/* by SIPI; it has executed nothing yet: guest/init_sipi.c */
 	bool apic_off;			/* the guest disabled its local APIC: guest/apic_base.c */
 	bool kicked;			/* an NMI of ours is under way */
 	bool in_l2;			/* VMCS02 is current, not VMCS01 */
