@@ -93,15 +93,13 @@ ACCEPTED = (
     Accepted("PML", r"\w+ PML, index [13]( dirty)? add \$0x3e7f8000, %ebx; mov \(%ebx\), %eax: exit 62 .* -> exit 18 .*"),
     # The EPTP index that #VE information gets isn't the one in the VMCS.
     Accepted("VE", r"\w+ #VE, .*: (.*) index 0 (info 30 .*) -> \1 index 1234 \2"),
-    # The error number of L2's VMREAD or VMWRITE of no field is left out of the shadow VMCS, where L2 looks for it.
-    Accepted("V2", r"\w+ (bitmaps of 0|reads exit|writes exit|RIP exits) mov .*: (exit 18 .*) error 77 event 0 -> \2 error c event 0"),
     # Of the kind only bits 31:0 are looked at.
     Accepted("INVEPT", r"INV(EPT|VPID) of a kind with bit 32: ok -> valid 28"),
     # The kind is looked at after the descriptor was read.
     Accepted("INVEPT", r"INV(EPT|VPID) of an absent page of (no kind|kind [34]): fault 14 0x0 cr2 \w+ -> valid 28"),
 )
 
-# Rules of VM entry that no run shows both to fail and to pass, and why.
+# Rules of VM entry that no run shows both to fail and to pass, and why. tests/unit/test_check_guest.c does.
 RULES_WITHOUT_RESULT = {
     "27.3.1.1 IA32_DEBUGCTL has a reserved bit set": "it is the CPU's to check, and emulated ones lack that MSR or its reserved bits",
 }

@@ -68,7 +68,7 @@ static void begin(u32 msr, bool write)
 static void try(enum setting setting, u32 msr, bool write)
 {
 	const char *what = write ? "WRMSR" : "RDMSR";
-	bool constant = msr > 1 && msr != 0x480;	/* 0 and 1 count or aren't there; 480 has its own tests */
+	bool constant = msr > 1 && (msr < MSR_VMX_BASIC || msr > MSR_VMX_VMFUNC);	/* vmx_caps.c has those */
 
 	begin(msr, write);
 	set(setting, msr);

@@ -82,12 +82,13 @@ static void prepare(struct l2 *l)
 	*(volatile u64 *)(uptr)(L2_DATA + 0x10) = 0x8888888899999999ull;
 	*(volatile u64 *)(uptr)(L2_DATA + 0x18) = 0xaaaaaaaabbbbbbbbull;
 	l->cx = 0x7777;
+	vmcs_set(VM_INSTR_ERROR, 0x99);
 }
 
 /* What the shadow VMCS holds, as L1 reads it. */
 static void say_shadow(struct l2 *l)
 {
-	u64 rip, es, offset, error, event;
+	u64 rip, es, offset, error, event, own_error = vmcs_get(VM_INSTR_ERROR);
 
 	if (exit_reason() == EXIT_VMCALL) {
 		(void)vmx_clear(current);
@@ -97,8 +98,9 @@ static void say_shadow(struct l2 *l)
 		offset = vmcs_get(TSC_OFFSET);
 		error = vmcs_get(VM_INSTR_ERROR);
 		event = vmcs_get(ENTRY_INTR_INFO);
-		say(" %llx %llx, shadow %llx %llx %llx %llx error %llx event %llx", (u64)l->ax, (u64)l->cx, rip, es, offset, vmcs_get(EXIT_REASON),
-		    error, event);
+		say(" %llx %llx, shadow %llx %llx %llx %llx error %llx event %llx, current error %llx",
+		    (u64)l->ax, (u64)l->cx, rip, es, offset, vmcs_get(EXIT_REASON),
+		    error, event, own_error);
 		(void)vmx_clear(physical(shadow));
 		use(current);
 	}

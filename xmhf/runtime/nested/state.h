@@ -137,6 +137,7 @@ void nested_fetch(struct vcpu *v, struct nested_vmcs *c, u32 groups);
 void nested_shadow_in(struct vcpu *v, struct nested_vmcs *c);	/* what L1 wrote there becomes m's, and changed */
 void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c, u64 fields);	/* @fields of m */
 void nested_shadow_error(struct vcpu *v, struct nested_vmcs *c, u32 error);	/* VM-instruction error, in m too */
+void nested_shadow_error_of_l2(struct nested_vmcs *c, u32 error);	/* the same while VMCS02 is current, before and after */
 
 /* ---- enter.c ---- */
 
