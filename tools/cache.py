@@ -28,14 +28,19 @@ def say(text):
     print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
 
 
-def _try_lock(path):
+def _lock(path, wait=False):
+    """The file, locked; None if another has it and we don't wait."""
     file = open(path, "a")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         return file
     except BlockingIOError:
         file.close()
         return None
+
+
+def _first_free(paths):
+    return next(filter(None, map(_lock, paths)), None)
 
 
 @contextlib.contextmanager
@@ -43,18 +48,15 @@ def lock(name, places=1, within=None):
     """Hold one of `places` places of the lock `name`, waiting for it; machine-wide, or for those who share a folder."""
     locks = (within or folder()) / "locks"
     locks.mkdir(exist_ok=True)
-    told = False
-    held = None
-    while not held:
-        for place in range(places):
-            held = _try_lock(locks / f"{name}.{place}")
-            if held:
-                break
-        else:
-            if not told:
-                say(f"waiting for others to finish with: {name}")
-                told = True
+    paths = [locks / f"{name}.{place}" for place in range(places)]
+    turn = _lock(locks / f"{name}.turn")
+    held = turn and _first_free(paths)
+    if not held:
+        say(f"waiting for others to finish with: {name}")
+        turn = turn or _lock(locks / f"{name}.turn", wait=True)     # who came first goes first
+        while not (held := _first_free(paths)):
             time.sleep(0.2)
+    turn.close()
     try:
         yield
     finally:
