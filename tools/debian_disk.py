@@ -122,7 +122,7 @@ def _systemd(out, scratch, flavour, cmdline, extra, modules):
     diskimage.make(out, tree, menu, kind="ext4", number=number, wrapper=wrapper)
 
 
-def _kvm(out, scratch, flavour, cmdline, extra, modules):
+def _kvm(out, scratch, flavour, cmdline, extra, modules, images=()):
     """busybox, and on the disk QEMU and a Debian of the same kernel to be its guest."""
     vmlinuz, folder, _ = kernel(flavour)
     tree = scratch / "tree"
@@ -130,7 +130,7 @@ def _kvm(out, scratch, flavour, cmdline, extra, modules):
     shutil.copy(vmlinuz, tree / "boot/vmlinuz")
     (scratch / "initrd").write_bytes(initramfs(flavour, "init"))
     debian_kvm.fill(tree, KERNELS[flavour][0], [(vmlinuz, "vmlinuz"), (scratch / "initrd", "initrd"),
-                                                (debian_kvm.hello(scratch / "hello"), "hello.img")])
+                                                (debian_kvm.hello(scratch / "hello"), "hello.img"), *images])
     wanted = with_dependencies(folder, debian_kvm.MODULES)
     tools = [(GUEST_FILES / "selfcheck-kvm", "/bin/selfcheck-kvm"),
              *debian_kvm.for_modprobe(folder, wanted, scratch)]
@@ -160,8 +160,8 @@ def own_tool(folder, name, flavour):
     return out
 
 
-def disk(flavour="amd64", userland="busybox", cmdline="", selfcheck="", extra=(), modules=()):
-    """The path of a disk image, made at first use. `extra`: (source, destination) pairs."""
+def disk(flavour="amd64", userland="busybox", cmdline="", selfcheck="", extra=(), modules=(), images=()):
+    """The path of a disk image, made at first use. `extra`: (source, destination) pairs; `images`: disks for QEMU in it, (source, name)."""
     if selfcheck:
         cmdline = f"{cmdline} selfcheck={selfcheck}".strip()
     extra = [*extra, *((own_tool(folder, name, flavour), to) for folder, name, to in OWN_TOOLS[userland])]
@@ -169,10 +169,11 @@ def disk(flavour="amd64", userland="busybox", cmdline="", selfcheck="", extra=()
                ("debian_disk.py", "debian_kvm.py", "debian_root.py", "diskimage.py", "cpio.py")]
     sources += sorted(GUEST_FILES.iterdir())
     key = cache.key(flavour, userland, cmdline, *modules, *sources,
-                    *(x for source, to in extra for x in (pathlib.Path(source), to)))
+                    *(x for source, to in (*extra, *images) for x in (pathlib.Path(source), to)))
     def build(out):
         with tempfile.TemporaryDirectory(prefix="debian-", dir=cache.folder()) as scratch:
-            USERLANDS[userland](out, pathlib.Path(scratch), flavour, cmdline, extra, modules)
+            USERLANDS[userland](out, pathlib.Path(scratch), flavour, cmdline, extra, modules,
+                                **({"images": images} if images else {}))
     return cache.made(f"disks/debian-{flavour}-{userland}-{key}.img", build,
                       f"making a Debian {flavour} disk with {userland}")
 

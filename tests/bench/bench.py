@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 # What `make bench` prints: BENCH <where> <name> <value>, exact counts from Bochs. <where> is bare, l1 (on the
-# amd64 hypervisor) or l1_i386. For operations of nested VMX the values are instructions, hardware exits, VMREADs and
-# VMWRITEs, VMPTRLDs, VMCLEARs, INVEPTs and INVVPIDs, MSR accesses, and the sum of all that by WEIGHTS: all but the
-# first are counted by a hypervisor built for it. --readme also writes the lines into README.md.
+# amd64 hypervisor), l1_i386, l1_l1 (on a copy on a copy) or kvm (in QEMU on Debian's KVM). For operations of nested VMX
+# the values are instructions, hardware exits, VMREADs and VMWRITEs, VMPTRLDs, VMCLEARs, INVEPTs and INVVPIDs, MSR
+# accesses, and the sum of all that by WEIGHTS: all but the first are counted by a hypervisor built for it, of its own
+# work. --readme also writes the lines into README.md.
 
 import argparse
 import pathlib
@@ -13,7 +14,9 @@ import sys
 REPO = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPO / "tools"), str(REPO / "tests/system"), str(REPO)]
 
+import debian_disk  # noqa: E402
 import harness  # noqa: E402
+import test_kvm  # noqa: E402
 
 IPS = 30_000_000        # what a second of the emulated clock has in ticks
 # Exits that no hypervisor can avoid on VMX, by the names that xmhf-stat prints.
@@ -45,7 +48,11 @@ def nested_costs(lab, over, bits):
     disk = harness.guest_disk("bench_nested" + ("64" if bits == 64 else ""))
     result = lab.run([*over, disk], ["^DONE", "panic: "], cpus=1, ips=10_000_000, memory_mib=256)
     harness.assert_said(result, "PASS exits", "DONE")
-    rows = re.findall(r"^FACT bench (\w+) (\d+) ([\d ]+)", harness.plain(result.serial), re.M)
+    return averages(harness.plain(result.serial))
+
+
+def averages(said):
+    rows = re.findall(r"FACT bench (\w+) (\d+) ([\d ]+)", said)
     return {name: [int(total) / int(n) for total in totals.split()] for name, n, totals in rows}
 
 
@@ -59,6 +66,13 @@ def nested(lab, where, over, counting, bits):
         say(where, name, " ".join(f"{round(value, 2):g}" for value in [round(ticks), *values[1:], round(weighted)]))
 
 
+def nested_on_kvm(lab):
+    """The strongest peer: bench_nested as QEMU's guest on Debian's KVM on the bare emulator, in instructions alone."""
+    said, = test_kvm.stacks(lab, "bare", {"bench": harness.guest_disk("bench_nested64")}, [["bench"]])
+    for name, (ticks, *_) in averages(said).items():
+        say("kvm", name, round(ticks))
+
+
 def sizes(where, subarch):
     products = harness.hypervisor(subarch)
     with open(products / f"hypervisor-x86-{subarch}.bin.sym") as file:
@@ -68,28 +82,46 @@ def sizes(where, subarch):
     say(where, "runtime_text_bytes", symbols["runtime_rodata"] - symbols["runtime_start"])
 
 
+def seconds(said, what):
+    return float(re.search(rf"GUEST: {what} ([\d.]+) s", said)[1])
+
+
+def busy(said):
+    """Ticks from Linux' start to its first process that weren't idle."""
+    return round((seconds(said, "up") - seconds(said, "idle")) * IPS)
+
+
 def boot(lab, over):
-    """Debian's boot to power-off: ticks, those of them that weren't idle, and what xmhf-stat counted."""
     result = lab.debian(selfcheck="boot", over=over, ips=IPS)
-    said = harness.plain(result.serial)
-    idle = float(re.search(r"GUEST: idle ([\d.]+) s", said)[1])
-    counts = {name: int(value) for name, value in re.findall(r"^  (\S.*?)  +(\d+)\s*$", said, re.M)}
-    return result.ticks, result.ticks - int(idle * IPS), counts
+    return result.ticks, harness.plain(result.serial)
 
 
 def boots(lab):
-    bare_ticks, bare_busy, _ = boot(lab, ())
-    ticks, _, counts = boot(lab, [harness.grub_disk("amd64", cmdline="stat_user=1")])
-    exits = counts["exits"] - counts["VMCALL"]          # VMCALL: the measuring itself
-    say("bare", "boot_ticks", bare_ticks)
+    """Debian's boot: what of it we are, by our own counters with one hypervisor, by Debian's own time with more of them."""
+    ticks, said = boot(lab, ())
+    bare_busy = busy(said)
+    say("bare", "boot_ticks", ticks)
     say("bare", "boot_busy_ticks", bare_busy)
-    say("l1", "boot_ticks", ticks)
-    say("l1", "boot_ratio", ticks / bare_ticks)
-    say("l1", "boot_root_share", counts["ticks in root mode"] / bare_busy)
+    for where, count in (("l1", 1), ("l1_l1", 2), ("l1_l1_l1", 3)):
+        more_ticks, said = boot(lab, [harness.grub_disk("amd64", cmdline="stat_user=1")] * count)
+        say(where, "boot_ticks", more_ticks)
+        say(where, "boot_ratio", more_ticks / ticks)
+        say(where, "boot_busy_more", busy(said) / bare_busy - 1)
+        if count == 1:
+            counted(where, said, bare_busy)
+    said, = test_kvm.stacks(lab, "bare", {"debian": debian_disk.disk(selfcheck="boot")}, [["debian"]], mib=1024, memory_mib=1536)
+    say("kvm", "boot_busy_more", busy(said) / bare_busy - 1)
+
+
+def counted(where, said, bare_busy):
+    """What xmhf-stat says of one boot."""
+    counts = {name: int(value) for name, value in re.findall(r"^  (\S.*?)  +(\d+)\s*$", said, re.M)}
+    exits = counts["exits"] - counts["VMCALL"]          # VMCALL: the measuring itself
+    say(where, "boot_root_share", counts["ticks in root mode"] / bare_busy)
     for name in sorted(counts.keys() - NO_REASONS):
-        say("l1", "boot_exits_" + re.sub(r"\W+", "_", name), counts[name])
-    say("l1", "boot_exits", exits)
-    say("l1", "boot_exits_ratio", exits / sum(counts.get(name, 0) for name in UNAVOIDABLE))
+        say(where, "boot_exits_" + re.sub(r"\W+", "_", name), counts[name])
+    say(where, "boot_exits", exits)
+    say(where, "boot_exits_ratio", exits / sum(counts.get(name, 0) for name in UNAVOIDABLE))
 
 
 def write_readme():
@@ -105,11 +137,15 @@ def main():
     parse = argparse.ArgumentParser(description="exact costs, as lines BENCH <where> <name> <value>")
     parse.add_argument("--operations", action="store_true", help="leave Debian's boots out")
     parse.add_argument("--nested", action="store_true", help="operations of nested VMX on amd64 alone")
+    parse.add_argument("--peer", action="store_true", help="operations of nested VMX on KVM alone")
     parse.add_argument("--readme", action="store_true", help="write the lines into README.md")
     chosen = parse.parse_args()
     lab = harness.Lab("bench")
     if chosen.nested:
         nested(lab, "l1", [harness.grub_disk("amd64")], [harness.grub_disk("amd64", make=COUNTING)], 64)
+        return
+    if chosen.peer:
+        nested_on_kvm(lab)
         return
     operations(lab, "bare", [], 1, r"l1_\w+")
     nested(lab, "bare", [], None, 64)
@@ -119,6 +155,9 @@ def main():
         operations(lab, where, over, 1, r"l1_\w+|memory_\w+")
         operations(lab, where, over, 2, r"init_window")
         sizes(where, subarch)
+    twice = [harness.grub_disk("amd64")] * 2
+    nested(lab, "l1_l1", twice, [twice[0], harness.grub_disk("amd64", make=COUNTING)], 64)
+    nested_on_kvm(lab)
     if not chosen.operations:
         boots(lab)
     if chosen.readme:

@@ -154,14 +154,13 @@ class Lab:
         return result
 
     def debian(self, flavour="amd64", selfcheck="basic", cpus=1, over=(), memory_mib=1024,
-               timeout=BOUND, userland="busybox", cmdline="", wanted=None, **machine):
-        """Boot Debian under the disks `over` (none: bare), and demand its self-check's PASS.
+               timeout=BOUND, userland="busybox", cmdline="", wanted=None, images=(), **machine):
+        """Boot Debian under the disks `over` (none: bare), `images` for its QEMU, and demand its self-check's PASS.
 
         The self-check demands `wanted` CPUs; None: as many as the machine has.
         """
-        disk = debian_disk.disk(flavour, userland, f"cpus={wanted or cpus} {cmdline}".strip(), selfcheck)
-        result = self.run([*over, disk], timeout=timeout, cpus=cpus, memory_mib=memory_mib,
-                          **machine)
+        disk = debian_disk.disk(flavour, userland, f"cpus={wanted or cpus} {cmdline}".strip(), selfcheck, images=images)
+        result = self.run([*over, disk], timeout=timeout, cpus=cpus, memory_mib=memory_mib, **machine)
         assert_said(result, REACHED[userland], f"PASS selfcheck {selfcheck}")
         assert result.end == "power-off", result.end
         return result

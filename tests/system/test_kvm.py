@@ -86,6 +86,15 @@ def assert_linux(said, vcpus):
         assert line in said
 
 
+def stacks(lab, place, images, wanted, mib=256, **options):
+    """QEMU boots stacks of disks, lists of names in `images`; returns for each what was said there."""
+    words = [f"qemu_mib={mib}", "stacks=" + ",".join("+".join(stack) for stack in wanted)]
+    said = kvm(lab, place, ["stacks"], LINUX_TICKS, words=words, images=[(path, name) for name, path in images.items()], **options)[""]
+    _, *parts = re.split(r"^GUEST: stack .*$", said, flags=re.M)
+    assert len(parts) == len(wanted) and all("PASS kvm: stack" in part for part in parts)
+    return ["".join(re.findall(r"^L2: (.*\n)", part, re.M)) for part in parts]
+
+
 def smoke(lab, place, flavour, **options):
     assert_smoke(kvm(lab, place, ["smoke"], SMOKE_TICKS, flavour=flavour, **options)[""], flavour)
 
