@@ -2,39 +2,151 @@
 /*
  * Seeded random entries: a valid VMCS with a few fields changed, entered, and what happened, a line a seed. Long tests
  * write another first seed and number into the image, behind SEED_MAGIC.
+ *
+ * What happens is a matter of the seed alone: L2 lives in a small world of its own, made anew for each, and wherever it
+ * runs to, this program and the devices aren't there.
  */
 #include "ept.h"
+#include "random.h"
 #include "rows.h"
 
 #define SEED_MAGIC	"seeds here:"
 #define GUARD_TICKS	100000
 #define CHANGES_MAX	3
-#define LOW_END		0x2000u		/* what the BIOS keeps there is the machine's: L2 may run into it or read it */
-#define RAM_AT		0x100000u	/* and here boot loaders leave what they will */
-#define RAM_END		0xf000000u	/* in machines of 256 MiB: a hypervisor is above */
-#define OWN_PAGES	0x2000000u	/* of page_take(): 4 MiB that L2 doesn't reach, for VMCSs are among them */
-#define OWN_PAGES_END	0x2400000u
+#define WORLD_END	0x80000000u	/* no L2 finds anything from here on */
 #define LARGE		0x200000u
 #define HLT		0xf4
-#define IMAGE_AT	0x6000u		/* L1's own code, data and stack */
-#define IMAGE_END	0xa0000u
+#define ANYONE		(PTE_P | PTE_W | PTE_U)
+#define IN_PAGE		0xfffu
 
 static volatile struct { char magic[12]; u32 first, count; } order = { SEED_MAGIC, 1, 2000 };
 
 static struct l2 l2;
 static u64 state;
+static u8 *halts;			/* the page that L2 finds wherever it has no memory of its own */
+static u32 root_32, root_pae, root_long;
 
-static u32 random(u32 below)
+static u32 random(u32 below) { return random_of(&state, below); }
+static bool chance(u32 percent) { return random(100) < percent; }
+static u64 random64(void) { return random64_of(&state); }
+
+/* ---- L2's world ---- */
+
+static const struct { u32 at, end; } own[] = {
+	{ L2_LOW_IDT, L2_LOW_END }, { L2_AT, L2_TABLES }, { ROW_PAGE(0), ROW_PAGE(ROW_PAGES) },
+};
+
+static u32 page_at(u32 at)
 {
-	u64 z = state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return (u32)(((z ^ z >> 31) >> 32) * below >> 32);
+	for (u32 i = 0; i < ARRAY_SIZE(own); i++)
+		if (at >= own[i].at && at < own[i].end)
+			return at;
+	return (u32)physical(halts);
 }
 
-static bool chance(u32 percent) { return random(100) < percent; }
-static u64 random64(void) { return (u64)random(~0u) << 32 | random(~0u); }
+static bool only_halts(u32 at, u32 size)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(own); i++)
+		if (own[i].at < at + size && own[i].end > at)
+			return false;
+	return true;
+}
+
+static void put(void *table, u32 width, u32 n, u64 entry)
+{
+	if (width == 4)
+		((u32 *)table)[n] = (u32)entry;
+	else
+		((u64 *)table)[n] = entry;
+}
+
+/* A page table of such entries for what is from @at on. */
+static u64 table_from(u32 at, u32 width, u64 bits)
+{
+	void *table = page_take();
+
+	for (u32 n = 0; n < 4096 / width; n++)
+		put(table, width, n, page_at(at + n * 4096) | bits);
+	return physical(table);
+}
+
+/* The directories of all of the world, one after the other. */
+static u32 directories(u32 width, u64 table_bits, u64 bits)
+{
+	u32 reach = 4096 / width * 4096, count = WORLD_END / reach;
+	void *first = pages_take((count * width + IN_PAGE) / 4096);
+	u64 shared = 0;
+
+	for (u32 n = 0; n < count; n++) {
+		u64 table = shared;
+
+		if (!only_halts(n * reach, reach))
+			table = table_from(n * reach, width, bits);
+		else if (!shared)
+			table = shared = table_from(n * reach, width, bits);
+		put(first, width, n, table | table_bits);
+	}
+	return (u32)physical(first);
+}
+
+/* A table whose first entries lead to the two directories of 1 GiB each that the world has. */
+static u32 above(u32 first_directory, u64 bits)
+{
+	u64 *table = page_take();
+
+	table[0] = first_directory | bits;
+	table[1] = (first_directory + 4096) | bits;
+	return (u32)physical(table);
+}
+
+/*
+ * With EPT the world is guest-physical, and L2's own paging may lead where it likes. Without, it is linear: L2 doesn't
+ * see the tables that make it.
+ */
+static void make_world(void)
+{
+	u64 *top = page_take(), *ept = page_take();
+	u32 guest;
+
+	halts = page_take();
+	root_32 = directories(4, ANYONE, ANYONE);
+	guest = directories(8, ANYONE, ANYONE);
+	root_pae = above(guest, PTE_P);
+	top[0] = above(guest, ANYONE) | ANYONE;
+	root_long = (u32)physical(top);
+
+	ept[0] = above(directories(8, EPT_RWX, EPT_RWX | EPT_WB), EPT_RWX) | EPT_RWX;
+	l2.eptp = physical(ept) | EPTP_DEFAULT;
+	for (u32 at = L2_TABLES; at < L2_TABLES_END; at += 4096)
+		ept_map(l2.eptp, at, at, EPT_4K, EPT_RWX | EPT_WB);
+}
+
+static bool has_ept(void)
+{
+	return vmcs_get(PRIMARY_CTRLS) & PRIMARY_SECONDARY && vmcs_get(SECONDARY_CTRLS) & SECONDARY_EPT;
+}
+
+/* Whatever was changed, without EPT L2 is on these page tables. */
+static void confine(enum l2_mode mode)
+{
+	u64 page = (1ull << physical_bits()) - 4096;
+	u32 root = mode == L2_LONG || mode == L2_COMPAT ? root_long : mode == L2_PAE ? root_pae : root_32;
+
+	if (!has_ept())
+		vmcs_set(GUEST_CR3, (vmcs_get(GUEST_CR3) & ~page) | root);
+}
+
+static void memory_and_registers(void)
+{
+	memset(halts, HLT, 4096);
+	memset((void *)(uptr)ROW_PAGE(0), 0, ROW_PAGES * 4096);
+	l2.ax = l2.bx = l2.cx = l2.dx = l2.si = l2.di = l2.bp = ROW_PAGE(0);	/* bits 15:0 are 0 */
+#ifdef __x86_64__
+	l2.r8 = l2.r9 = l2.r10 = l2.r11 = l2.r12 = l2.r13 = l2.r14 = l2.r15 = ROW_PAGE(0);
+#endif
+}
+
+/* ---- changes ---- */
 
 /* What may change: fields, and how wide a mess is likely. Host state that L1 itself stands on only by flips. */
 static const u16 guest_fields[] = {
@@ -68,7 +180,7 @@ static const struct { u16 field; u32 may; } safe[] = {
 	{ SECONDARY_CTRLS, SECONDARY_DESC_TABLE | SECONDARY_RDTSCP | SECONDARY_VPID | SECONDARY_WBINVD |
 	  SECONDARY_UNRESTRICTED | SECONDARY_RDRAND | SECONDARY_INVPCID | SECONDARY_RDSEED | SECONDARY_X2APIC },
 	{ EXIT_CTRLS, EXIT_SAVE_DEBUG | EXIT_ACK_INTR | EXIT_SAVE_PAT | EXIT_SAVE_EFER | EXIT_SAVE_TIMER },
-	{ ENTRY_CTRLS, ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_IA32E },
+	{ ENTRY_CTRLS, ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | (L1_IS_64 ? ENTRY_IA32E : 0) },	/* not every L1 is offered it */
 };
 
 static u64 mutated(u64 old, u32 width)
@@ -122,17 +234,28 @@ static u64 new_value(u32 field)
 
 static bool is_address(u32 field) { return field == VMCS_LINK_POINTER || (FIELD_IS_64(field) && field < TSC_OFFSET) || field == VIRTUAL_APIC_ADDR; }
 
-static void change(const u16 *fields, u32 count)
+/* The SDM leaves open which of two reasons to fail an entry names, and one that fails by its link pointer says so. */
+static u32 pick(const u16 *fields, u32 count, bool alone)
 {
-	u32 field = fields[random(count)];
+	u32 field;
+
+	do
+		field = fields[random(count)];
+	while (field == VMCS_LINK_POINTER && !alone);
+	return field;
+}
+
+static void change(const u16 *fields, u32 count, bool alone)
+{
+	u32 field = pick(fields, count, alone);
 	u64 value = new_value(field);
 
 	if (field >= HOST_ES_SELECTOR && field <= HOST_TR_SELECTOR)
 		value = vmcs_get((enum vmcs_field)field) | BIT(random(3));
 	if (field == HOST_CR0 || field == HOST_CR4)
 		value = vmcs_get((enum vmcs_field)field) ^ (chance(50) ? CR4_VMXE : 1ull << (8 * sizeof(uptr) - 1));
-	if (is_address(field))
-		value &= 0x80000000ffffffffull;		/* the same with addresses of 32 bits and of more */
+	if (is_address(field))		/* in memory that is the same on every machine, or refused */
+		value = (value & (1ull << 63 | IN_PAGE)) | ROW_PAGE(random(ROW_PAGES));
 	vmcs_set((enum vmcs_field)field, value);
 	say("%04x=%llx ", field, vmcs_get((enum vmcs_field)field));
 }
@@ -141,7 +264,6 @@ static void addresses(void)
 {
 	static const u16 pages[] = { IO_BITMAP_A, IO_BITMAP_B, MSR_BITMAP, VIRTUAL_APIC_ADDR };
 
-	memset((void *)(uptr)ROW_PAGE(0), 0, ROW_PAGES * 4096);
 	for (u32 i = 0; i < ARRAY_SIZE(pages); i++)
 		vmcs_set((enum vmcs_field)pages[i], ROW_PAGE(i));
 	vmcs_on(PIN_CTRLS, PIN_TIMER);
@@ -149,37 +271,8 @@ static void addresses(void)
 	vmcs_set(EXCEPTION_BITMAP, ~0u);
 }
 
-static void fill(u32 from, u32 end)
-{
-	u8 *p = (u8 *)(uptr)from;
-
-	__asm__("" : "+r"(p));
-	memset(p, HLT, end - from);
-}
-
-/* What L2 finds is a matter of the seed alone. */
-static void memory_and_registers(void)
-{
-	u64 *directory = (u64 *)(uptr)L2_DIRECTORIES;
-	u32 *directory_32 = (u32 *)(uptr)L2_DIRECTORY32;
-
-	fill(0, LOW_END);
-	for (u32 at = OWN_PAGES; at < OWN_PAGES_END; at += LARGE)
-		directory[at / LARGE] = 0;
-	directory_32[OWN_PAGES / (2 * LARGE)] = 0;
-	l2.ax = l2.bx = l2.cx = l2.dx = l2.si = l2.di = l2.bp = ROW_PAGE(0);	/* bits 15:0 are 0 */
-}
-
-/* Wherever an L2 with EPT runs to, this program stays what it is. */
-static void protect_image(void)
-{
-	l2.eptp = ept_new();
-	ept_identity(l2.eptp);
-	for (u32 at = IMAGE_AT; at < IMAGE_END; at += 4096)
-		*ept_entry(l2.eptp, at, EPT_4K) &= ~(u64)EPT_W;
-	for (u32 at = OWN_PAGES; at < OWN_PAGES_END; at += LARGE)
-		*ept_entry(l2.eptp, at, EPT_2M) = 0;
-}
+/* How far an L2 that is still running came is a matter of time. */
+static bool ran_away(void) { return exit_reason() == EXIT_TIMER && !vmcs_get(GUEST_ACTIVITY_STATE); }
 
 static void seed(u32 number)
 {
@@ -202,16 +295,17 @@ static void seed(u32 number)
 		u32 kind = random(100);
 
 		if (kind < 65)
-			change(guest_fields, ARRAY_SIZE(guest_fields));
+			change(guest_fields, ARRAY_SIZE(guest_fields), changes == 1);
 		else if (kind < 93)
-			change(control_fields, ARRAY_SIZE(control_fields));
+			change(control_fields, ARRAY_SIZE(control_fields), changes == 1);
 		else
-			change(host_fields, ARRAY_SIZE(host_fields));
+			change(host_fields, ARRAY_SIZE(host_fields), changes == 1);
 	}
 	say(": ");
+	confine(mode);
 	r = l2_run(&l2);
-	if (r.kind == VMX_OK && exit_reason() == EXIT_TIMER)
-		say("exit 52, L2 ran away\n");		/* how far it came is a matter of time */
+	if (r.kind == VMX_OK && ran_away())
+		say("exit 52, L2 ran away\n");
 	else
 		say_entry(r), say("\n");
 }
@@ -220,10 +314,8 @@ void guest_main(void)
 {
 	if (!l1_begin())
 		return;
-	fill(RAM_AT, OWN_PAGES);
-	fill(OWN_PAGES_END, RAM_END);
 	vmx_enable();
-	protect_image();
+	make_world();
 	for (u32 i = 0; i < order.count; i++)
 		seed(order.first + i);
 	vmx_disable();

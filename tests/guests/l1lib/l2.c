@@ -13,7 +13,6 @@
 #define T_PAE		L2_PDPT
 #define VMCALL_HLT	0xf4c1010fu		/* the bytes 0f 01 c1 f4 */
 #define HLT		0xf4
-#define L2_LOW_END	0x5000u
 #define GATE		0x8e
 #define TSS_LIMIT	0x67
 #define RFLAGS_ONE	2u

@@ -30,11 +30,13 @@
 #define L2_DIRECTORIES	(L2_TABLES + 0x2000)	/* of PAE and long mode: four in a row, 2 MiB pages */
 #define L2_DIRECTORY32	(L2_TABLES + 0x6000)	/* of 32-bit paging, 4 MiB pages */
 #define L2_PDPT		(L2_TABLES + 0x7000)	/* the one of PAE paging */
+#define L2_TABLES_END	(L2_TABLES + 0x8000)
 #define L2_LOW_CODE	0x3000u			/* real and virtual-8086 mode: CS base, IP 0 */
 #define L2_LOW_IDT	0x2000u
 #define L2_LOW_HANDLERS	0x2400u
 #define L2_LOW_STACK	0x4ff0u
 #define L2_LOW_DATA	0x4000u			/* DS = ES base; half a page */
+#define L2_LOW_END	0x5000u
 
 /* L2_LONG and L2_COMPAT are for 64-bit L1s; L2_REAL and L2_FLAT need the unrestricted guest, and turn EPT on. */
 enum l2_mode { L2_REAL, L2_V86, L2_FLAT, L2_PAGED, L2_PAE, L2_COMPAT, L2_LONG, L2_MODES };
