@@ -11,7 +11,7 @@ import re
 @dataclasses.dataclass(frozen=True)
 class Accepted:
     fault: str      # a word for what the emulator does wrong, or "offered" for what L1 isn't offered on purpose
-    runs: str       # SUBARCH-PROGRAM-BITS-MODEL, with wildcards
+    runs: str       # PLACE-PROGRAM-BITS-MODEL, with wildcards; the place ends in the subarch of the hypervisor that L1 is on
     line: str       # a pattern of the whole line "name: on bare -> on us"
 
     def explains(self, run, line):
@@ -25,36 +25,37 @@ WAITED = r"exit 4 q 12 rip 1800000 flags 2"
 RAN = r"exit 52 q 0 rip 1800008 flags 2"
 ACCEPTED = (
     # What L1 isn't offered: tools/nested_caps.py prints the table, with the reasons. On i386 that is all of 64-bit mode too.
-    Accepted("offered", "amd64-vmx_caps-*", r"msr 484: ffff000011ff -> f3ff000011ff"),
-    Accepted("offered", "amd64-vmx_caps-*", r"msr 490: ffff000011fb -> f3ff000011fb"),
+    Accepted("offered", "*amd64-vmx_caps-*", r"msr 484: ffff000011ff -> f3ff000011ff"),
+    Accepted("offered", "*amd64-vmx_caps-*", r"msr 490: ffff000011fb -> f3ff000011fb"),
     Accepted("offered", "*-vmx_caps-*", rf"entry control 10 flipped( with EPT)?: {FAILED} -> valid 7"),
     Accepted("offered", "*-vmx_checks_controls-*",
              rf"27\.2\.1\.3 VM-entry controls have a reserved bit wrong \| \w+ \d+ fails: {FAILED} -> valid 7"),
-    Accepted("offered", "i386-vmx_caps-*", r"msr 480: d8100000000000 -> d9100000000000"),
-    Accepted("offered", "i386-vmx_caps-*", r"msr 482: fff9fffe0401e172 -> ffe1fffe0401e172"),
-    Accepted("offered", "i386-vmx_caps-*", r"msr 48e: fff9fffe04006172 -> ffe1fffe04006172"),
-    Accepted("offered", "i386-vmx_caps-*", r"msr 483: 407fffff00036dff -> 407ffdff00036dff"),
-    Accepted("offered", "i386-vmx_caps-*", r"msr 48f: 407fffff00036dfb -> 407ffdff00036dfb"),
-    Accepted("offered", "i386-vmx_caps-*", r"msr 484: ffff000011ff -> f1ff000011ff"),
-    Accepted("offered", "i386-vmx_caps-*", r"msr 490: ffff000011fb -> f1ff000011fb"),
-    Accepted("offered", "i386-vmx_caps-*", r"msr 485: 200401e0 -> 200401c0"),
-    Accepted("offered", "i386-vmx_msr_areas-*", r"exit stores 485: 200401e0 -> 200401c0"),
-    Accepted("offered", "i386-vmx_caps-*", rf"primary control (19|20) flipped( with EPT)?: {ENTERED} -> valid 7"),
-    Accepted("offered", "i386-vmx_caps-*", r"(exit|entry) control 9 flipped( with EPT)?: valid 8 -> valid 7"),
-    Accepted("offered", "i386-vmx_checks_host-*",
+    Accepted("offered", "*i386-vmx_caps-*", r"msr 480: d8100000000000 -> d9100000000000"),
+    Accepted("offered", "*i386-vmx_caps-*", r"msr 482: fff9fffe0401e172 -> ffe1fffe0401e172"),
+    Accepted("offered", "*i386-vmx_caps-*", r"msr 48e: fff9fffe04006172 -> ffe1fffe04006172"),
+    Accepted("offered", "*i386-vmx_caps-*", r"msr 483: 407fffff00036dff -> 407ffdff00036dff"),
+    Accepted("offered", "*i386-vmx_caps-*", r"msr 48f: 407fffff00036dfb -> 407ffdff00036dfb"),
+    Accepted("offered", "*i386-vmx_caps-*", r"msr 484: ffff000011ff -> f1ff000011ff"),
+    Accepted("offered", "*i386-vmx_caps-*", r"msr 490: ffff000011fb -> f1ff000011fb"),
+    Accepted("offered", "*i386-vmx_caps-*", r"msr 485: 200401e0 -> 200401c0"),
+    Accepted("offered", "*i386-vmx_msr_areas-*", r"exit stores 485: 200401e0 -> 200401c0"),
+    Accepted("offered", "*i386-vmx_caps-*", rf"primary control (19|20) flipped( with EPT)?: {ENTERED} -> valid 7"),
+    Accepted("offered", "*i386-vmx_caps-*", r"(exit|entry) control 9 flipped( with EPT)?: valid 8 -> valid 7"),
+    Accepted("offered", "*i386-vmx_checks_host-*",
              r"27\.2\.4 (IA-32e mode guest|64-bit host) from outside IA-32e mode \| pae \d+ fails: valid 8 -> valid 7"),
-    Accepted("offered", "i386-vmx_msr_areas-*",
+    Accepted("offered", "*i386-vmx_msr_areas-*",
              r"entry loads EFER with SCE: exit 18 q 0 len 3 rip 1800006 flags 2 -> exit 34 \(entry failed\) q 1"),
-    Accepted("offered", "i386-vmx_msr_areas-*", r"entry loads EFER with SCE, L2 reads: 0000000000000001 -> absent"),
-    Accepted("offered", "i386-vmx_insn_errors-*", r"INVEPT 1 of an EPTP beyond the width: valid 28 -> ok"),
+    Accepted("offered", "*i386-vmx_msr_areas-*", r"entry loads EFER with SCE, L2 reads: 0000000000000001 -> absent"),
+    Accepted("offered", "*i386-vmx_insn_errors-*", r"INVEPT 1 of an EPTP beyond the width: valid 28 -> ok"),
     # With accessed and dirty flags, accesses by page walks are reads and writes.
     Accepted("E1", "*-vmx_ept_walks-*-corei7_skylake_x",
              r".* A/D.*: exit 48 q ([89ab])(?:2( .*) -> exit 48 q \1[3]\2|a( .*) -> exit 48 q \1b\3)"),
     Accepted("E1", "*-vmx_operands_ept-*-corei7_skylake_x",
              r".*: exit 48 q ([89ab])(?:2( .*) -> exit 48 q \1[3]\2|a( .*) -> exit 48 q \1b\3)"),
     # Bit 12 is reserved in an entry that maps 2 MiB.
-    Accepted("E2", "*-vmx_ept-*", r"[\w ]+, large page 18010b7(, time \d+)?: exit 18 q 0 len 3 rip 180[08]00[05678] flags 2 -> "
-                                  r"exit 49 q 0 phys 1812060 rip 1800000 flags 10002"),
+    Accepted("E2", "*-vmx_ept-*",
+             r"[\w ]+, large page 18010b7(, time \d+)?: exit 18 q 0 len 3 rip 180[08]00[05678] flags 2 -> "
+             r"exit 49 q 0 phys 1812060 rip 1800000 flags 10002"),
     Accepted("E2", "*-vmx_ept-*", r"[\w ]+, large page 18010b7 memory(, time \d+)?: [01] gpa 0 -> 1 gpa 1812060"),
     # IA32_VMX_VMCS_ENUM is a constant of the emulator's.
     Accepted("V1", "*-vmx_caps-*", r"msr 48a: 50 -> 2e"),
@@ -67,80 +68,96 @@ ACCEPTED = (
              r"exit 18 q 0 len 3 rip (1805034|1805084|1805008) flags 2( int 8)? -> valid 7"),
     Accepted("C1", "*-vmx_checks_controls-*-arrow_lake",
              r"27\.2\.1\.3 error code for an exception in real mode \| real \d+ fails: exit 18 q 0 len 3 rip 2434 flags 2 -> valid 7"),
-    Accepted("C1", "*-vmx_inject-*-arrow_lake", r"inject real, exception b\w\w length 0: "
-                                                r"exit 18 q 0 len 3 rip 24\w\w flags 2 rsp 4fea cs 0: 0 300 2 -> valid 7"),
+    Accepted("C1", "*-vmx_inject-*-arrow_lake",
+             r"inject real, exception b\w\w length 0: exit 18 q 0 len 3 rip 24\w\w flags 2 rsp 4fea cs 0: 0 300 2 -> valid 7"),
     # Rules that the emulator doesn't check, on any model or on those with CET.
-    Accepted("unchecked", "*-vmx_checks_host-*-arrow_lake", rf"27\.2\.2 host CR4\.CET without CR0\.WP \| \w+ \d+ fails: {ENTERED} -> valid 8"),
+    Accepted("unchecked", "*-vmx_checks_host-*-arrow_lake",
+             rf"27\.2\.2 host CR4\.CET without CR0\.WP \| \w+ \d+ fails: {ENTERED} -> valid 8"),
     Accepted("unchecked", "*-vmx_checks_controls-*-arrow_lake",
              rf"27\.2\.1\.1 EPTP has one of bits 11:7 set \| \w+ \d+ fails: {ENTERED} -> valid 7"),
-    Accepted("unchecked", "amd64-vmx_checks_guest-64-*",
+    Accepted("unchecked", "*amd64-vmx_checks_guest-64-*",
              rf"27\.3\.1\.1 IA-32e mode guest without CR0\.PG \| compat \d+ fails: {ENTERED} -> {FAILED}"),
     # An NMI that waits goes before the NMI window; there the window goes first, and L1's handler gets the NMI.
-    Accepted("N2", "*-vmx_nmi-*", rf"NMI window( [^:]*)? waits at entry[^:]*: (exit 8 q 0 (rip \w+ flags \w+), exit 18 [^,]*, {L1_GETS}) "
-                                  r"2 and 2, then 1 and 1 -> exit 0 q 0 intr 80000202 \3, \2 1 and 1, then 1 and 1"),
+    Accepted("N2", "*-vmx_nmi-*",
+             rf"NMI window( [^:]*)? waits at entry[^:]*: (exit 8 q 0 (rip \w+ flags \w+), exit 18 [^,]*, {L1_GETS}) 2 and 2, then 1 and 1 -> "
+             r"exit 0 q 0 intr 80000202 \3, \2 1 and 1, then 1 and 1"),
     # An exit by an NMI saves the activity state that L2 was in, and wakes it afterwards.
-    Accepted("I4", "*-vmx_nmi-*", r"NMI (exiting|virtual) waits at entry, HLT: (exit 0 q 0 intr 80000202 rip 1800000 flags 2), "
-                                  rf"(exit 18 q 0 len 3 rip 1800002 flags 2, {L1_GETS} 1 and 1, then 1 and 1) -> \2 act 1, \3"),
-    Accepted("I4", "*-vmx_nmi-*", r"NMI (exiting|virtual) waits at entry, shutdown: (exit 0 q 0 intr 80000202 rip 1800000 flags 2), "
-                                  rf"(exit 18 q 0 len 3 rip 1800002 flags 2, {L1_GETS} 1 and 1, then 1 and 1) -> \2 act 2, \3"),
+    Accepted("I4", "*-vmx_nmi-*",
+             r"NMI (exiting|virtual) waits at entry, HLT: (exit 0 q 0 intr 80000202 rip 1800000 flags 2), "
+             rf"(exit 18 q 0 len 3 rip 1800002 flags 2, {L1_GETS} 1 and 1, then 1 and 1) -> \2 act 1, \3"),
+    Accepted("I4", "*-vmx_nmi-*",
+             r"NMI (exiting|virtual) waits at entry, shutdown: (exit 0 q 0 intr 80000202 rip 1800000 flags 2), "
+             rf"(exit 18 q 0 len 3 rip 1800002 flags 2, {L1_GETS} 1 and 1, then 1 and 1) -> \2 act 2, \3"),
     # An exit that comes on the heels of a debug exception saves RIP from before it. We have one there, by the preemption timer.
-    Accepted("D1", "*-vmx_nmi-*", r"NMI neither waits at entry, pending #DB: (exit 18 q 0 len 3 rip 1808103 flags 2 int 8), exit 18 q 0 len 3 "
-                                  r"rip 1805004 flags 2, (L2's handler 1, L1's 1 and 1, then 1 and 1) -> "
-                                  r"\1, exit 18 q 0 len 3 rip 1800002 flags 2, \2"),
+    Accepted("D1", "*-vmx_nmi-*",
+             r"NMI neither waits at entry, pending #DB: (exit 18 q 0 len 3 rip 1808103 flags 2 int 8), exit 18 q 0 len 3 rip 1805004 "
+             r"flags 2, (L2's handler 1, L1's 1 and 1, then 1 and 1) -> \1, exit 18 q 0 len 3 rip 1800002 flags 2, \2"),
     # INIT in root operation is lost; a CPU remembers it until an entry or VMXOFF. After an entry it comes behind the injected event.
-    Accepted("S1", "*-vmx_init_sipi-*", rf"INIT(, SIPI| and NMI)? in root(, exiting)?: ({RAN}, L1's handler ([01]) and \4) -> "
-                                        r"exit 3 q 0 rip 1800000 flags 2, \3"),
-    Accepted("S1", "*-vmx_init_sipi-*", r"INIT in root, L2 in HLT: exit 52 q 0 rip 1800000 flags 2 act 1, L1's handler 0 and 0 -> "
-                                        rf"exit 3 q 0 rip 1800000 flags 2 act 1, {RAN}, L1's handler 0 and 0"),
-    Accepted("S1", "*-vmx_init_sipi-*", r"INIT in root, inject #UD: (exit 18 q 0 len 3 (rip 1805018 flags 2), L1's handler 0 and 0) -> "
-                                        r"exit 3 q 0 \2, \1"),
-    Accepted("S1", "*-vmx_init_sipi-*", r"INIT in root, inject NMI, exiting: "
-                                        r"exit 18 q 0 len 3 (rip 1805008 flags 2) int 8(, L1's handler 0 and 0) -> "
-                                        r"exit 3 q 0 \1 int 8, exit 18 q 0 len 3 \1\2"),
-    Accepted("S1", "*-vmx_init_sipi-*", rf"INIT in root, entry fails: ({FAILED}), ({RAN}, L1's handler 0 and 0) -> "
-                                        r"\1, exit 3 q 0 rip 1800000 flags 2, \2"),
+    Accepted("S1", "*-vmx_init_sipi-*",
+             rf"INIT(, SIPI| and NMI)? in root(, exiting)?: ({RAN}, L1's handler ([01]) and \4) -> exit 3 q 0 rip 1800000 flags 2, \3"),
+    Accepted("S1", "*-vmx_init_sipi-*",
+             r"INIT in root, L2 in HLT: exit 52 q 0 rip 1800000 flags 2 act 1, L1's handler 0 and 0 -> "
+             rf"exit 3 q 0 rip 1800000 flags 2 act 1, {RAN}, L1's handler 0 and 0"),
+    Accepted("S1", "*-vmx_init_sipi-*",
+             r"INIT in root, inject #UD: (exit 18 q 0 len 3 (rip 1805018 flags 2), L1's handler 0 and 0) -> exit 3 q 0 \2, \1"),
+    Accepted("S1", "*-vmx_init_sipi-*",
+             r"INIT in root, inject NMI, exiting: exit 18 q 0 len 3 (rip 1805008 flags 2) int 8(, L1's handler 0 and 0) -> "
+             r"exit 3 q 0 \1 int 8, exit 18 q 0 len 3 \1\2"),
+    Accepted("S1", "*-vmx_init_sipi-*",
+             rf"INIT in root, entry fails: ({FAILED}), ({RAN}, L1's handler 0 and 0) -> \1, exit 3 q 0 rip 1800000 flags 2, \2"),
     Accepted("S1", "*-vmx_init_sipi-*", r"INIT in root, then VMXOFF, at last: goes on -> waits for SIPI"),
     # Waiting for SIPI is done by masking NMIs, and the mask stays: the exit says blocking by NMI, and L1 has that too.
-    Accepted("S2", "*-vmx_init_sipi-*", rf"(?:SIPI to L2 that waits for it|two SIPIs to L2 that waits for one): ({WAITED}) int 8, "
-                                        rf"({RAN}, L1's handler 0 and 0) -> \1, \2"),
-    Accepted("S2", "*-vmx_init_sipi-*", rf"EPT flushed while L2 waits for SIPI: ({WAITED}) int 8, ({ENTERED}, L1's handler 0 and 0) -> \1, \2"),
-    Accepted("S2", "*-vmx_init_sipi-*", rf"(?:SIPI, )?NMI to L2 that waits for SIPI(?:, neither)?: ({WAITED}) int 8, exit 18 q 0 len b rip 1800000 "
-                                        rf"flags 2 int 8, L1's handler 0 and 0 -> \1, {RAN}, L1's handler 1 and 1"),
-    Accepted("S2", "*-vmx_init_sipi-*", rf"NMI to L2 that waits for SIPI, (?:exiting|virtual): ({WAITED})(?: int 8)?, exit 0 q 0 intr 80000202 "
-                                        rf"rip 1800000 flags 2, ({RAN}), L1's handler 0 and 0 -> \1, \2, L1's handler 1 and 1"),
+    Accepted("S2", "*-vmx_init_sipi-*",
+             r"(?:SIPI to L2 that waits for it|two SIPIs to L2 that waits for one): "
+             rf"({WAITED}) int 8, ({RAN}, L1's handler 0 and 0) -> \1, \2"),
+    Accepted("S2", "*-vmx_init_sipi-*",
+             rf"EPT flushed while L2 waits for SIPI: ({WAITED}) int 8, ({ENTERED}, L1's handler 0 and 0) -> \1, \2"),
+    Accepted("S2", "*-vmx_init_sipi-*",
+             rf"(?:SIPI, )?NMI to L2 that waits for SIPI(?:, neither)?: ({WAITED}) int 8, exit 18 q 0 len b rip 1800000 flags 2 int 8, "
+             rf"L1's handler 0 and 0 -> \1, {RAN}, L1's handler 1 and 1"),
+    Accepted("S2", "*-vmx_init_sipi-*",
+             rf"NMI to L2 that waits for SIPI, (?:exiting|virtual): ({WAITED})(?: int 8)?, exit 0 q 0 intr 80000202 rip 1800000 flags 2, "
+             rf"({RAN}), L1's handler 0 and 0 -> \1, \2, L1's handler 1 and 1"),
     # An INIT to an L2 that waits for SIPI stays pending and ends L2 after the SIPI. We lose it (nested/events.c says why).
-    Accepted("INIT", "*-vmx_init_sipi-*", rf"INIT, SIPI to L2 that waits for SIPI(?:, exiting)?: ({WAITED}) int 8, exit 3 q 0 rip 1800000 flags 2, "
-                                          rf"({RAN}, L1's handler 0 and 0) -> \1, \2"),
+    Accepted("INIT", "*-vmx_init_sipi-*",
+             rf"INIT, SIPI to L2 that waits for SIPI(?:, exiting)?: ({WAITED}) int 8, exit 3 q 0 rip 1800000 flags 2, "
+             rf"({RAN}, L1's handler 0 and 0) -> \1, \2"),
     # An EPT violation on the way to an interrupt's handler saves RFLAGS.RF set, as for a fault; what we fill in EPT02 shows it.
-    Accepted("R1", "*-vmx_inject-*", r"inject flat, interrupt 0 length 0: (exit 18 q 0 len 3 rip 1805000 flags 2 rsp 1807ff4 cs 8: 1800000 8) 202 -> "
-                                     r"\1 10202"),
+    Accepted("R1", "*-vmx_inject-*",
+             r"inject flat, interrupt 0 length 0: (exit 18 q 0 len 3 rip 1805000 flags 2 rsp 1807ff4 cs 8: 1800000 8) 202 -> \1 10202"),
     # Rules of guest state that the emulator doesn't check, and that we leave to the CPU but where MSRs are to be loaded.
     Accepted("unchecked", "*-vmx_checks_guest-*",
              rf"27\.3\.1\.1 IA32_PERF_GLOBAL_CTRL has a reserved bit set \| \w+ 0 fails: {ENTERED} -> {FAILED}"),
-    Accepted("unchecked", "*-vmx_checks_guest-64-*", r"27\.3\.1\.4 RIP in 64-bit mode isn't canonical \| long 1 fails: "
-                                                     rf"exit 18 q 0 len 3 rip 1805034 flags 2 -> {FAILED}"),
+    Accepted("unchecked", "*-vmx_checks_guest-64-*",
+             rf"27\.3\.1\.4 RIP in 64-bit mode isn't canonical \| long 1 fails: exit 18 q 0 len 3 rip 1805034 flags 2 -> {FAILED}"),
     Accepted("unchecked", "*-vmx_checks_guest-*",
              rf"27\.3\.1\.4 RFLAGS\.VM without CR0\.PE \| v86 2 fails: exit 18 q 0 len 3 rip 0 flags 23002 -> {FAILED}"),
-    Accepted("unchecked", "*-vmx_checks_guest-*", r"27\.3\.1\.5 virtual NMI injected while NMIs are blocked \| \w+ 3 fails: "
-                                                  rf"exit 18 q 0 len 3 rip 1805008 flags 2 int 8 -> {FAILED}"),
-    Accepted("unchecked", "*-vmx_checks_guest-*", r"27\.3\.1\.5 pending debug exceptions lack BS of a single step \| \w+ 4 fails: "
-                                                  rf"exit 18 q 0 len 3 rip 1800000 flags 102 int 2 dbg 4000 -> {FAILED}"),
-    Accepted("unchecked", "*-vmx_checks_guest-*", r"27\.3\.1\.5 pending debug exceptions have BS without a single step \| \w+ 5 fails: "
-                                                  rf"exit 18 q 0 len 3 rip 1800000 flags 2 int 2 dbg 4000 -> {FAILED}"),
+    Accepted("unchecked", "*-vmx_checks_guest-*",
+             r"27\.3\.1\.5 virtual NMI injected while NMIs are blocked \| \w+ 3 fails: "
+             rf"exit 18 q 0 len 3 rip 1805008 flags 2 int 8 -> {FAILED}"),
+    Accepted("unchecked", "*-vmx_checks_guest-*",
+             r"27\.3\.1\.5 pending debug exceptions lack BS of a single step \| \w+ 4 fails: "
+             rf"exit 18 q 0 len 3 rip 1800000 flags 102 int 2 dbg 4000 -> {FAILED}"),
+    Accepted("unchecked", "*-vmx_checks_guest-*",
+             r"27\.3\.1\.5 pending debug exceptions have BS without a single step \| \w+ 5 fails: "
+             rf"exit 18 q 0 len 3 rip 1800000 flags 2 int 2 dbg 4000 -> {FAILED}"),
     # VMCALL in root operation is taken for the activation of an SMM monitor, which there isn't.
     Accepted("VMCALL", "*-vmx_insn_errors-*", r"VMCALL in root operation: valid 19 -> valid 1"),
     # A preemption timer of 0 that ends a wait is saved as what is below 0.
-    Accepted("T2", "*-vmx_time-*", r"timer (?:halts|in HLT|in shutdown), 0, saved: (exit 52 q 0 rip \w+ flags 2 act [12]) "
-                                   r"left more, not before its time -> \1 left all, not before its time"),
+    Accepted("T2", "*-vmx_time-*",
+             r"timer (?:halts|in HLT|in shutdown), 0, saved: (exit 52 q 0 rip \w+ flags 2 act [12]) left more, not before its time -> "
+             r"\1 left all, not before its time"),
     # An access that has no flag of EPT to set meets a full log all the same.
-    Accepted("PML", "*-vmx_ept_log-*", r"(?:pae PML, index 1|long PML, index 3)(?: dirty)? add \$0x3e7f8000, %ebx; mov \(%ebx\), %eax: exit 62 q 0 "
-                                       r"rip 1800006 flags 10002, (index ffff: .*) -> exit 18 q 0 len 3 rip 180000[89] flags 2, \1"),
+    Accepted("PML", "*-vmx_ept_log-*",
+             r"(?:pae PML, index 1|long PML, index 3)(?: dirty)? add \$0x3e7f8000, %ebx; mov \(%ebx\), %eax: exit 62 q 0 rip 1800006 "
+             r"flags 10002, (index ffff: .*) -> exit 18 q 0 len 3 rip 180000[89] flags 2, \1"),
     # The EPTP index that #VE information gets isn't the one in the VMCS.
     Accepted("VE", "*-vmx_ept_log-*", r"\w+ #VE, .*: (exit [^,]*, sp \w+) index 0 (info 30 .*) -> \1 index 1234 \2"),
     # Of the kind only bits 31:0 are looked at.
     Accepted("INVEPT", "*-vmx_insn_errors-64-*", r"INV(EPT|VPID) of a kind with bit 32: ok -> valid 28"),
     # The kind is looked at after the descriptor was read.
-    Accepted("INVEPT", "*-vmx_operand_faults-*", r"INV(EPT|VPID) of an absent page of (no kind|kind [34]): fault 14 0x0 cr2 2001000 -> valid 28"),
+    Accepted("INVEPT", "*-vmx_operand_faults-*",
+             r"INV(EPT|VPID) of an absent page of (no kind|kind [34]): fault 14 0x0 cr2 2001000 -> valid 28"),
 )
 
 # Rules of VM entry that no run shows both to fail and to pass, and why. tests/unit/test_check_guest.c does.

@@ -43,7 +43,7 @@ class Program:
         return "-".join(map(str, (self.name, *self.seeds)))
 
 
-ELSEWHERE = {"vmx_misbehave"}      # test_nested_misbehave.py has it
+ELSEWHERE = {"vmx_misbehave", "vmx_random_ops"}      # test_nested_misbehave.py has it
 SEEDS = Program("vmx_seeds", **TALKS)
 PROGRAMS = (
     Program("vmx_hello"),
