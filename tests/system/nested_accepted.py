@@ -11,7 +11,7 @@ import re
 @dataclasses.dataclass(frozen=True)
 class Accepted:
     fault: str      # a word for what the emulator does wrong, or "offered" for what L1 isn't offered on purpose
-    runs: str       # PLACE-PROGRAM-BITS-MODEL, with wildcards; the place ends in the subarch of the hypervisor that L1 is on
+    runs: str       # PLACE-PROGRAM-BITS-MODEL, with wildcards; the place ends in the subarch that L1 is on
     line: str       # a pattern of the whole line "name: on bare -> on us"
 
     def explains(self, run, line):

@@ -148,11 +148,11 @@ static void memory_and_registers(void)
 
 /* ---- changes ---- */
 
-/* What may change: fields, and how wide a mess is likely. Host state that L1 itself stands on only by flips. */
+/* What may change. Host state that L1 itself stands on only by flips. IA32_DEBUGCTL isn't there: the emulator lacks it. */
 static const u16 guest_fields[] = {
 	GUEST_CR0, GUEST_CR3, GUEST_CR4, GUEST_DR7, GUEST_RSP, GUEST_RIP, GUEST_RFLAGS, GUEST_PENDING_DBG,
 	GUEST_SYSENTER_CS, GUEST_SYSENTER_ESP, GUEST_SYSENTER_EIP, GUEST_INTERRUPTIBILITY, GUEST_ACTIVITY_STATE,
-	VMCS_LINK_POINTER, GUEST_DEBUGCTL, GUEST_PAT, GUEST_EFER, GUEST_PDPTE0, GUEST_PDPTE1, GUEST_PDPTE3,
+	VMCS_LINK_POINTER, GUEST_PAT, GUEST_EFER, GUEST_PDPTE0, GUEST_PDPTE1, GUEST_PDPTE3,
 	GUEST_GDTR_BASE, GUEST_GDTR_LIMIT, GUEST_IDTR_BASE, GUEST_IDTR_LIMIT,
 	GUEST_ES_SELECTOR, GUEST_CS_SELECTOR, GUEST_SS_SELECTOR, GUEST_DS_SELECTOR, GUEST_FS_SELECTOR, GUEST_GS_SELECTOR,
 	GUEST_LDTR_SELECTOR, GUEST_TR_SELECTOR, GUEST_ES_LIMIT, GUEST_CS_LIMIT, GUEST_SS_LIMIT, GUEST_DS_LIMIT,
@@ -172,15 +172,21 @@ static const u16 host_fields[] = {
 };
 
 /* The controls that a seed may set: those whose effects end with the exit and whose addresses are set up. */
-static const struct { u16 field; u32 may; } safe[] = {
-	{ PIN_CTRLS, PIN_EXTINT | PIN_NMI | PIN_VIRTUAL_NMIS },
-	{ PRIMARY_CTRLS, PRIMARY_INTR_WINDOW | PRIMARY_TSC_OFFSET | PRIMARY_HLT | PRIMARY_INVLPG | PRIMARY_MWAIT | PRIMARY_RDPMC |
+static const struct { u16 field, cap; u32 may, makes_the_mode; } safe[] = {
+	{ PIN_CTRLS, MSR_VMX_TRUE_PIN, PIN_EXTINT | PIN_NMI | PIN_VIRTUAL_NMIS, 0 },
+	{ PRIMARY_CTRLS, MSR_VMX_TRUE_PRIMARY,
+	  PRIMARY_INTR_WINDOW | PRIMARY_TSC_OFFSET | PRIMARY_HLT | PRIMARY_INVLPG | PRIMARY_MWAIT | PRIMARY_RDPMC |
 	  PRIMARY_RDTSC | PRIMARY_CR3_LOAD | PRIMARY_CR3_STORE | PRIMARY_TPR_SHADOW | PRIMARY_NMI_WINDOW | PRIMARY_MOV_DR |
-	  PRIMARY_ALL_IO | PRIMARY_IO_BITMAPS | PRIMARY_MSR_BITMAPS | PRIMARY_MONITOR | PRIMARY_PAUSE | PRIMARY_SECONDARY },
-	{ SECONDARY_CTRLS, SECONDARY_DESC_TABLE | SECONDARY_RDTSCP | SECONDARY_VPID | SECONDARY_WBINVD |
-	  SECONDARY_UNRESTRICTED | SECONDARY_RDRAND | SECONDARY_INVPCID | SECONDARY_RDSEED | SECONDARY_X2APIC },
-	{ EXIT_CTRLS, EXIT_SAVE_DEBUG | EXIT_ACK_INTR | EXIT_SAVE_PAT | EXIT_SAVE_EFER | EXIT_SAVE_TIMER },
-	{ ENTRY_CTRLS, ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | (L1_IS_64 ? ENTRY_IA32E : 0) },	/* not every L1 is offered it */
+	  PRIMARY_ALL_IO | PRIMARY_IO_BITMAPS | PRIMARY_MSR_BITMAPS | PRIMARY_MONITOR | PRIMARY_PAUSE | PRIMARY_SECONDARY,
+	  PRIMARY_SECONDARY },
+	{ SECONDARY_CTRLS, MSR_VMX_SECONDARY,
+	  SECONDARY_DESC_TABLE | SECONDARY_RDTSCP | SECONDARY_VPID | SECONDARY_WBINVD | SECONDARY_UNRESTRICTED |
+	  SECONDARY_RDRAND | SECONDARY_INVPCID | SECONDARY_RDSEED | SECONDARY_X2APIC,
+	  SECONDARY_UNRESTRICTED },
+	{ EXIT_CTRLS, MSR_VMX_TRUE_EXIT, EXIT_SAVE_DEBUG | EXIT_ACK_INTR | EXIT_SAVE_PAT | EXIT_SAVE_EFER | EXIT_SAVE_TIMER, 0 },
+	{ ENTRY_CTRLS, MSR_VMX_TRUE_ENTRY,
+	  ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | (L1_IS_64 ? ENTRY_IA32E : 0),	/* a 32-bit L1 may not be offered it */
+	  ENTRY_IA32E },
 };
 
 static u64 mutated(u64 old, u32 width)
@@ -274,10 +280,107 @@ static void addresses(void)
 /* How far an L2 that is still running came is a matter of time. */
 static bool ran_away(void) { return exit_reason() == EXIT_TIMER && !vmcs_get(GUEST_ACTIVITY_STATE); }
 
+/*
+ * What L2 does before it makes its VMCALL. The bytes mean something in code of 16, 32 and 64 bits, if not the same, and
+ * nothing that depends on time. Registers and what they point to are 0 in 16 bits, and ROW_PAGE(0) else. Tables aren't
+ * loaded from a register: the emulator's exit qualification is a displacement that such an instruction doesn't have.
+ */
+#define DO(...)	{ sizeof((u8[]){ __VA_ARGS__ }), { __VA_ARGS__ } }
+static const struct { u8 length, bytes[11]; } doings[] = {
+	{ 0, { 0 } },
+	DO(0x50, 0x58),						/* push, pop */
+	DO(0x8b, 0x07),						/* mov (%di), %ax */
+	DO(0x89, 0x07),						/* mov %ax, (%di) */
+	DO(0x65, 0x8b, 0x07),					/* mov %gs:(%di), %ax */
+	DO(0x9c, 0x9d),						/* pushf, popf */
+	DO(0xfb, 0x90),						/* sti, nop */
+	DO(0x0f, 0x20, 0xc0, 0x0f, 0x22, 0xc0),			/* mov %cr0, %eax; mov %eax, %cr0 */
+	DO(0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8),			/* mov %cr3, %eax; mov %eax, %cr3 */
+	DO(0x0f, 0x20, 0xe0, 0x0f, 0x22, 0xe0),			/* mov %cr4, %eax; mov %eax, %cr4 */
+	DO(0x0f, 0x22, 0xc0),					/* mov %eax, %cr0 */
+	DO(0x0f, 0x22, 0xe0),					/* mov %eax, %cr4 */
+	DO(0x0f, 0x06),						/* clts */
+	DO(0x0f, 0x01, 0xf0),					/* lmsw %ax */
+	DO(0x0f, 0x21, 0xf8, 0x0f, 0x23, 0xf8),			/* mov %dr7, %eax; mov %eax, %dr7 */
+	DO(0x44, 0x0f, 0x20, 0xc0),				/* mov %cr8, %rax; else inc %sp; mov %cr0, %eax */
+	DO(0xe4, 0x80),						/* in $0x80, %al */
+	DO(0xe6, 0x80),						/* out %al, $0x80 */
+	DO(0x6e),						/* outsb */
+	DO(0x0f, 0xa2),						/* cpuid */
+	DO(0xb9, 0x74, 0x01, 0x00, 0x00, 0x0f, 0x32),		/* mov $0x174, %ecx; rdmsr */
+	DO(0xb9, 0x74, 0x01, 0x00, 0x00, 0x0f, 0x30),		/* mov $0x174, %ecx; wrmsr */
+	DO(0xcd, 0x30),						/* int $0x30 */
+	DO(0xcc),						/* int3 */
+	DO(0x0f, 0x0b),						/* ud2 */
+	DO(0xcf),						/* iret */
+	DO(0xcb),						/* lret */
+	DO(0x8e, 0xd8),						/* mov %ax, %ds */
+	DO(0x8e, 0xd0, 0x90),					/* mov %ax, %ss; nop */
+	DO(0x0f, 0x01, 0x07),					/* sgdt (%di) */
+	DO(0x0f, 0x01, 0x17),					/* lgdt (%di) */
+	DO(0x0f, 0x01, 0x1f),					/* lidt (%di) */
+	DO(0x0f, 0x00, 0x17),					/* lldt (%di) */
+	DO(0x0f, 0x00, 0x1f),					/* ltr (%di) */
+	DO(0x0f, 0x01, 0x3f),					/* invlpg (%di) */
+	DO(0x0f, 0x09),						/* wbinvd */
+	DO(0x0f, 0x31),						/* rdtsc */
+	DO(0xf3, 0x90),						/* pause */
+	DO(0x0f, 0x34),						/* sysenter */
+	DO(0xf4),						/* hlt */
+};
+
+/* Many controls at once. */
+static void stir(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(safe); i++) {
+		u32 may = (u32)(caps[safe[i].cap - MSR_VMX_BASIC] >> 32) & safe[i].may & ~safe[i].makes_the_mode;
+		u64 flips = random64() & random64() & random64() & may;
+
+		vmcs_set((enum vmcs_field)safe[i].field, vmcs_get((enum vmcs_field)safe[i].field) ^ flips);
+		say("%04x=%llx ", safe[i].field, vmcs_get((enum vmcs_field)safe[i].field));
+	}
+}
+
+static void put_code(void)
+{
+	static const u8 vmcall_hlt[] = { 0x0f, 0x01, 0xc1, 0xf4 };
+	u32 n = random(ARRAY_SIZE(doings));
+	u8 code[sizeof(doings[0].bytes) + sizeof(vmcall_hlt)];
+
+	memcpy(code, doings[n].bytes, doings[n].length);
+	memcpy(code + doings[n].length, vmcall_hlt, sizeof(vmcall_hlt));
+	l2_code(&l2, code, code + doings[n].length + sizeof(vmcall_hlt));
+	say("%u ", n);
+}
+
+/* All of the guest's state in one number: FNV-1a. */
+static u32 state_sum(void)
+{
+	u32 sum = 0x811c9dc5;
+
+	for (u32 i = 0; i < ARRAY_SIZE(guest_fields); i++) {
+		u64 value = vmcs_get((enum vmcs_field)guest_fields[i]);
+
+		sum = (sum ^ (u32)value) * 0x01000193;
+		sum = (sum ^ (u32)(value >> 32)) * 0x01000193;
+	}
+	return sum;
+}
+
+static void say_how_it_went(struct vmx_result r)
+{
+	if (r.kind == VMX_OK && ran_away()) {
+		say("exit 52, L2 ran away\n");
+		return;
+	}
+	say_entry(r);
+	if (r.kind == VMX_OK)
+		say(" state %x", state_sum());
+	say("\n");
+}
+
 static void seed(u32 number)
 {
-	static const u8 code[] = { 0x0f, 0x01, 0xc1, 0xf4 };
-	struct vmx_result r;
 	enum l2_mode mode;
 	u32 changes;
 
@@ -288,9 +391,11 @@ static void seed(u32 number)
 	l2_setup(&l2, mode, random(4) & (CAN_SECONDARY(SECONDARY_VPID) ? 3 : 1));
 	addresses();
 	memory_and_registers();
-	l2_code(&l2, code, code + sizeof(code));
-	changes = 1 + random(CHANGES_MAX);
 	say("R %u %s ", number, l2_mode_names[mode]);
+	put_code();
+	if (chance(30))
+		stir();
+	changes = random(CHANGES_MAX + 1);
 	for (u32 i = 0; i < changes; i++) {
 		u32 kind = random(100);
 
@@ -303,11 +408,7 @@ static void seed(u32 number)
 	}
 	say(": ");
 	confine(mode);
-	r = l2_run(&l2);
-	if (r.kind == VMX_OK && ran_away())
-		say("exit 52, L2 ran away\n");
-	else
-		say_entry(r), say("\n");
+	say_how_it_went(l2_run(&l2));
 }
 
 void guest_main(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What probe_i386.S is, of a 64-bit L1; its segments stay flat. */
 #include "layout.h"
+#include "registers.h"
 
 #define P_R(n)		(probe_now + 8 * (n))	/* struct probe */
 #define P_FLAGS		136
@@ -12,12 +13,7 @@
 	.code64
 	.global probe_go, probe_done
 probe_go:
-	push %rbx
-	push %rbp
-	push %r12
-	push %r13
-	push %r14
-	push %r15
+	save_registers
 	mov %rsp, probe_sp
 	movl $NO_TRAP, %gs:CPU_VECTOR
 	mov probe_now + P_BACK, %eax
@@ -65,10 +61,5 @@ probe_done:
 	push $PLAIN_FLAGS
 	popfq
 	movl $0, %gs:CPU_RESUME
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbp
-	pop %rbx
+	restore_registers
 	ret

@@ -1,32 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* u32 l2_rounds(struct l2 *l, u32 n, u32 (*each)(void)): see rounds.h. On a stack of its own, so that HOST_RSP stays. */
-
-#define L2_AX		0		/* struct l2 */
-#define L2_BX		4
-#define L2_CX		8
-#define L2_DX		12
-#define L2_SI		16
-#define L2_DI		20
-#define L2_BP		24
-
-	.macro load_l2
-	mov (%esp), %edi
-	mov L2_AX(%edi), %eax
-	mov L2_BX(%edi), %ebx
-	mov L2_CX(%edi), %ecx
-	mov L2_DX(%edi), %edx
-	mov L2_SI(%edi), %esi
-	mov L2_BP(%edi), %ebp
-	mov L2_DI(%edi), %edi
-	.endm
+#include "registers.h"
 
 	.section .text.rounds, "ax"
 	.global l2_rounds, l2_rounds_exited
 l2_rounds:
-	push %ebx
-	push %esi
-	push %edi
-	push %ebp
+	save_registers
 	mov 20(%esp), %eax
 	mov 24(%esp), %ecx
 	mov 28(%esp), %edx
@@ -36,11 +15,13 @@ l2_rounds:
 	mov %ecx, 4(%esp)
 	mov %eax, (%esp)
 resume:
+	mov (%esp), %edi
 	load_l2
 	vmresume
 	mov $1, %eax
 	jmp out
 launch:
+	mov (%esp), %edi
 	load_l2
 	vmlaunch
 	mov $1, %eax
@@ -48,12 +29,7 @@ launch:
 l2_rounds_exited:
 	push %edi
 	mov 4(%esp), %edi
-	mov %eax, L2_AX(%edi)
-	mov %ebx, L2_BX(%edi)
-	mov %ecx, L2_CX(%edi)
-	mov %edx, L2_DX(%edi)
-	mov %esi, L2_SI(%edi)
-	mov %ebp, L2_BP(%edi)
+	store_l2
 	pop L2_DI(%edi)
 	call *8(%esp)
 	decl 4(%esp)
@@ -64,10 +40,7 @@ l2_rounds_exited:
 1:	xor %eax, %eax
 out:
 	mov outer_stack, %esp
-	pop %ebp
-	pop %edi
-	pop %esi
-	pop %ebx
+	restore_registers
 	ret
 
 	.bss
