@@ -138,6 +138,8 @@ static void confine(enum l2_mode mode)
 
 static void memory_and_registers(void)
 {
+	if (CAN_SECONDARY(SECONDARY_VPID))
+		vmx_invvpid(2, 0, 0);		/* what the seed before left of its world */
 	memset(halts, HLT, 4096);
 	memset((void *)(uptr)ROW_PAGE(0), 0, ROW_PAGES * 4096);
 	l2.ax = l2.bx = l2.cx = l2.dx = l2.si = l2.di = l2.bp = ROW_PAGE(0);	/* bits 15:0 are 0 */
@@ -215,7 +217,8 @@ static u32 width_of(u32 field)
 
 static u64 event(void)
 {
-	u64 info = EVENT(random(8), chance(50) ? random(32) : random(256));
+	u32 type = random(8), vector = chance(50) ? random(32) : random(256);
+	u64 info = EVENT(type, vector);
 
 	return chance(30) ? info | EVENT_CODE : chance(5) ? mutated(info, 32) : info;
 }

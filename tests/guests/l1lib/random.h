@@ -14,6 +14,11 @@ static inline u32 random_of(u64 *state, u32 below)
 	return (u32)(((z ^ z >> 31) >> 32) * below >> 32);
 }
 
-static inline u64 random64_of(u64 *state) { return (u64)random_of(state, ~0u) << 32 | random_of(state, ~0u); }
+static inline u64 random64_of(u64 *state)
+{
+	u64 high = random_of(state, ~0u);
+
+	return high << 32 | random_of(state, ~0u);
+}
 
 #endif
