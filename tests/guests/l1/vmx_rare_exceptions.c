@@ -67,6 +67,15 @@ INSNS_OF(32, stack_limit, STACK_LIMIT);
 INSNS(each, EACH, EACH);
 INSNS_OF(32, only_32, EACH_32);
 
+/* What a hypervisor below L1 raises itself, for it does these for L2. */
+#define BELOW(X, a) \
+	X("mov $0x480, %ecx; wrmsr") X("mov $0x3a, %ecx; wrmsr") X("mov $0x1b, %ecx; rdmsr; or $1, %eax; wrmsr") \
+	X("mov %cr0, %" a "; xor $0x20, %eax; mov %" a ", %cr0") X("mov %cr0, %" a "; or $0x20000000, %eax; mov %" a ", %cr0") \
+	X("mov %cr4, %" a "; xor $0x2000, %eax; mov %" a ", %cr4") X("mov %cr4, %" a "; xor $0x4000, %eax; mov %" a ", %cr4")
+#define BELOW_32(X) BELOW(X, "eax")
+#define BELOW_64(X) BELOW(X, "rax")
+INSNS(below, BELOW_32, BELOW_64);
+
 #define SEGMENTS_TO_STACK (BIT(TS_TRAP) | BIT(NP_TRAP) | BIT(SS_TRAP))
 #define OF_THIS_PROGRAM	(BIT(MF_TRAP) | BIT(XM_TRAP) | BIT(AC_TRAP) | SEGMENTS_TO_STACK | BIT(OF_TRAP) | BIT(BR_TRAP))
 static const struct bits { const char *name; u32 bits; } bitmaps[] = {
@@ -190,6 +199,26 @@ static void alignment_checks(void)
 	is_user = false;
 	also = NULL;
 	cr0_with = 0;
+}
+
+/* ---- faults that the hypervisor below raises ---- */
+
+static void msrs_pass(void)
+{
+	static u8 *bitmap_page;
+
+	if (!bitmap_page)
+		bitmap_page = page_take();
+	vmcs_on(PRIMARY_CTRLS, PRIMARY_MSR_BITMAPS);
+	vmcs_set(MSR_BITMAP, physical(bitmap_page));
+}
+
+static void from_below(void)
+{
+	also = msrs_pass;
+	for (enum l2_mode mode = 0; mode < L2_MODES; mode++)
+		with_bitmaps(mode, &below, NULL);
+	also = NULL;
 }
 
 /* ---- segments and stacks ---- */
@@ -321,6 +350,7 @@ void guest_main(void)
 	vmx_enable();
 	floating_point();
 	alignment_checks();
+	from_below();
 	selected();
 	stack_switches();
 	stack_limits();

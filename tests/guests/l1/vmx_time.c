@@ -79,6 +79,55 @@ static void offsets(void)
 	scales = uses_offset = false;
 }
 
+/*
+ * A write of L2's to the TSC takes neither offset nor multiplier into account (26.3), though its reads do: it is seen in
+ * units of 2^32 by how far L1's clock jumps, and the clock that IA32_TSC_ADJUST tells of with it.
+ */
+#define MSR_TSC_ADJUST	0x3b
+#define WRITES(X) X("mov $0x10, %ecx; rdmsr; add $0x1000, %edx; wrmsr")
+INSNS(writes, WRITES, WRITES);
+
+static u64 adjusted;
+
+static u64 tsc_adjust(void)
+{
+	u64 value;
+
+	return try_rdmsr(MSR_TSC_ADJUST, &value) == NO_TRAP ? value : 0;
+}
+
+static void prepare_write(struct l2 *l)
+{
+	adjusted = tsc_adjust();
+	prepare(l);
+}
+
+static void say_jump(struct l2 *l)
+{
+	u64 now = rdtsc(), jump = now - before, unscaled = scaled(before) - before;
+
+	(void)l;
+	say(" jumped %llx, adjusted %llx", (jump - unscaled + BIT(31)) >> 32, (tsc_adjust() - adjusted - unscaled + BIT(31)) >> 32);
+	wrmsr(MSR_TSC, now - jump);
+}
+
+static void tsc_writes(void)
+{
+	static const u64 offsets_used[] = { 0, 1ull << 40, ~0ull << 32 };
+	static const char *const names[] = { "no offset", "offset 2^40", "offset -2^32" };
+
+	for (u32 i = 0; i < 2 * ARRAY_SIZE(offsets_used); i++) {
+		scales = i & 1;
+		multiplier = 2 * ONE;
+		offset = offsets_used[i / 2];
+		uses_offset = offset != 0;
+		if (!scales || CAN_SECONDARY(SECONDARY_TSC_SCALING))
+			insns_run(&l2, &(struct insn_run){ .mode = L2_NATIVE, .prepare = prepare_write, .says = say_jump,
+				  .what = { scales ? "times 2" : NULL, names[i / 2] } }, &writes);
+	}
+	scales = uses_offset = false;
+}
+
 /* ---- the preemption timer ---- */
 
 L2_CODE(spin_code, 32, "1: pause; jmp 1b");
@@ -190,6 +239,7 @@ void guest_main(void)
 		return;
 	vmx_enable();
 	offsets();
+	tsc_writes();
 	timer();
 	pause_loops();
 	vmx_disable();

@@ -83,6 +83,8 @@ static void deliver(struct vcpu *v)
 	const struct vmcs12 *m = v->nested->current->m;
 
 	if (l1_wants_vector(m, INTR_VECTOR(v->event_info), v->event_error)) {
+		if (FAULTS >> INTR_VECTOR(v->event_info) & 1)		/* in real mode too, where it isn't pushed (28.3.3) */
+			vmcs_write(GUEST_RFLAGS, vmcs_read(GUEST_RFLAGS) | RFLAGS_RF);
 		v->nested->exit = (struct l2_exit){ .reason = EXIT_EXCEPTION_NMI, .made_up = true,
 						    .intr_info = v->event_info, .intr_error = v->event_error };
 		nested_leave(v);

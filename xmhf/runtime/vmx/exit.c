@@ -14,7 +14,6 @@
 #include "vmx/nmi.h"
 
 #define VMFAIL_NOT_LAUNCHED	5	/* SDM 31.4: VMRESUME with a VMCS that is clear */
-#define FAULTS			0x3b7ce1u	/* a bit for each vector of that class: SDM table 6-1 */
 
 static const struct exit_handler l1_exits[EXIT_REASONS] = {
 	[EXIT_EXCEPTION_NMI]	= { "NMI",		nmi_exit },

@@ -285,5 +285,6 @@ enum exit_reason {
 
 /* Exception vectors */
 enum vector { DB_TRAP = 1, NMI_VECTOR = 2, UD_FAULT = 6, DF_ABORT = 8, TS_FAULT = 10, NP_FAULT, SS_FAULT, GP_FAULT, PF_FAULT, MC_ABORT = 18, VE_FAULT = 20 };
+#define FAULTS		0x3b7ce1u	/* a bit for each vector of that class: SDM table 6-1 */
 
 #endif
