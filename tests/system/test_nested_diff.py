@@ -48,7 +48,7 @@ SEEDS = Program("vmx_seeds", **TALKS)
 PROGRAMS = (
     Program("vmx_hello"),
     Program("vmx_ept"),
-    Program("vmx_caps"),
+    Program("vmx_caps", models=(HASWELL, SKYLAKE, ARROW_LAKE)),
     Program("vmx_fields"),
     Program("vmx_insn_errors"),
     Program("vmx_operands"),
