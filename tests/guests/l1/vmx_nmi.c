@@ -314,7 +314,7 @@ void guest_main(void)
 	handlers[NMI_TRAP] = on_nmi;
 	handlers[UNBLOCK] = on_unblock;
 	vmx_enable();
-	if (!ap_run(1, sender))
+	if (!l1_first_run(1, sender))
 		say("R no second CPU: true\n");
 	failures();
 	for (const struct setting *s = settings; s < settings + ARRAY_SIZE(settings); s++) {

@@ -112,7 +112,7 @@ static void flip_bits(void)
 static void bitmaps_of_another_cpu(void)
 {
 	begin();
-	if (!ap_run(AP, flip_bits))
+	if (!l1_first_run(AP, flip_bits))
 		return;
 	for (u32 i = 1; i <= 6; i++) {
 		asked = i;

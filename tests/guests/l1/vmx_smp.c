@@ -309,7 +309,7 @@ void guest_main(void)
 	handlers[NMI_TRAP] = on_nmi;
 	handlers[VECTOR + 1] = on_nothing;
 	for (u32 cpu = 1; cpu < CPUS; cpu++)
-		if (!ap_run(cpu, worker))
+		if (!l1_first_run(cpu, worker))
 			say("R CPU %u: absent\n", cpu);
 	for (u32 count = 2; count <= CPUS; count += 2) {
 		on_all("pages of their own", count, own_pages);

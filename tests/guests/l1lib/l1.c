@@ -61,6 +61,11 @@ u32 physical_bits(void)
 
 u32 vmx_address_bits(void) { return CAP(BASIC) & BASIC_32BIT_ADDRESSES ? 32 : physical_bits(); }
 
+bool l1_first_run(u32 cpu, void (*entry)(void))
+{
+	return ap_run(cpu, entry) || wait_until(&ap_starts[cpu], 1);
+}
+
 static void read_caps(void)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(caps); i++) {

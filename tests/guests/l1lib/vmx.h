@@ -122,6 +122,7 @@ extern u64 caps[MSR_VMX_VMFUNC - MSR_VMX_BASIC + 1];
 extern bool has_debugctl;		/* not every emulated CPU has IA32_DEBUGCTL */
 bool l1_begin(void);
 void l1_begin_ap(void);			/* the same for another CPU, after l1_begin() */
+bool l1_first_run(u32 cpu, void (*entry)(void));	/* ap_run() with patience, once for a CPU: copies of a hypervisor take longer */
 void vmx_enable(void);			/* VMXON with a region of its own */
 void vmx_disable(void);
 u64 vmxon_region(void);			/* of this CPU */
