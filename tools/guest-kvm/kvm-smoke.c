@@ -44,6 +44,21 @@ static bool lacking(const char *name, int argc, const char *const *argv)
 	return found;
 }
 
+/* How the first CPU's last KVM_RUN ended. */
+static void say_end(const struct vm *m)
+{
+	const struct kvm_run *run = m->cpu[0].run;
+
+	if (!run)
+		return;
+	say(", last exit ");
+	say_number(run->exit_reason, 10);
+	if (run->exit_reason != KVM_EXIT_FAIL_ENTRY)
+		return;
+	say(", entry failed with ");
+	say_number(run->fail_entry.hardware_entry_failure_reason, 16);
+}
+
 /* Whether it ended as it should. */
 static bool try(size_t i, bool lacks)
 {
@@ -55,6 +70,8 @@ static bool try(size_t i, bool lacks)
 	say(checks[i].name);
 	say(": ");
 	say(checks[i].promise);
+	if (!kept)
+		say_end(&m);
 	say("\n");
 	vm_close(&m);
 	return kept != lacks;
