@@ -232,7 +232,7 @@ static u64 *small_leaf(const struct ept *ept, gpa1_t page)
 	return entry;
 }
 
-u64 *ept_track(struct ept *ept, gpa1_t page)
+static u64 *split_off(struct ept *ept, gpa1_t page)
 {
 	struct ept_edit edit = { .ept = ept, .from = page.at, .to = page.at + PAGE_SIZE, .change = change_tracked };
 	struct ept_leaf leaf;
@@ -241,6 +241,19 @@ u64 *ept_track(struct ept *ept, gpa1_t page)
 		return NULL;
 	ept_edit_apply(&edit);
 	return edit.short_of_pages ? NULL : small_leaf(ept, page);
+}
+
+u64 *ept_track(struct ept *ept, gpa1_t page)
+{
+	u64 *leaf = page.at < ept->limit ? small_leaf(ept, page) : NULL;
+	u64 old = leaf ? ept_entry_get(leaf) : 0;
+
+	if (!old)
+		return split_off(ept, page);
+	if (old & EPT_ENTRY_SPECIAL)
+		return NULL;
+	(void)ept_entry_swap(leaf, old | EPT_ENTRY_TRACKED | EPT_ENTRY_MARKS);
+	return leaf;
 }
 
 void ept_untrack(struct ept *ept, gpa1_t page, u64 *leaf, bool merge)

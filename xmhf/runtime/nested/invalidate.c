@@ -2,8 +2,6 @@
 /* INVEPT and INVVPID: SDM vol. 3, 31.3, in the order of its operations. */
 #include "guest/memory.h"
 #include "guest/state.h"
-#include "machine/machine.h"
-#include "memory/ept_entry.h"
 #include "nested/ept12_walk.h"
 #include "nested/instructions.h"
 
@@ -17,7 +15,7 @@ struct descriptor { u64 low, high; };
 /* RESUME: *@type is one that L1 has, and *@d what memory says of it. */
 static enum verdict begin(struct vcpu *v, u64 has, u32 types_shift, u64 *type, struct descriptor *d)
 {
-	u64 caps = caps_has_msr(&nested_caps, CAP_FIRST_MSR + CAP_EPT_VPID) ? nested_caps.msr[CAP_EPT_VPID] : 0;
+	u64 caps = nested_caps.msr[CAP_EPT_VPID];	/* none without EPT and VPID */
 	struct operand o = instruction_operand();
 	enum verdict verdict;
 
@@ -32,15 +30,6 @@ static enum verdict begin(struct vcpu *v, u64 has, u32 types_shift, u64 *type, s
 	return instruction_read(v, &o, d, sizeof(*d));
 }
 
-/* Would VM entry take this EPT pointer? */
-static bool eptp_valid(u64 eptp)
-{
-	struct ept12_rules rules;
-
-	ept12_rules_init(&rules, nested_caps.msr[CAP_EPT_VPID], machine.maxphyaddr);
-	return ept12_pointer_fault(&rules, eptp) == NULL;
-}
-
 enum verdict nested_invept(struct vcpu *v)
 {
 	struct descriptor d;
@@ -49,7 +38,7 @@ enum verdict nested_invept(struct vcpu *v)
 
 	if (verdict != RESUME)
 		return verdict;
-	if (type == INVEPT_SINGLE && !eptp_valid(d.low))
+	if (type == INVEPT_SINGLE && ept12_pointer_fault(&nested_ept12_rules, d.low))
 		return nested_fail(v, VMFAIL_INVALIDATE);
 	nested_ept_invalidate(v, (enum invept_kind)type, d.low);
 	return nested_succeed();
