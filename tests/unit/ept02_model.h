@@ -452,7 +452,7 @@ static u32 tree_check(const struct ept02_table *t)
 	for (u32 i = 0; i < EPT_ENTRIES; i++) {
 		u64 slot = t->entries[i];
 
-		if (slot && !ept02_is_link(slot)) {
+		if (slot && !ept02_is_link(t, slot)) {
 			CHECK(t->level == 1 || (slot & 0x80));
 			ours_is_safe(slot & EPT_ENTRY_ADDRESS, slot & 7);
 			CHECK((slot & EPT_ENTRY_ADDRESS) < SIZE_4G);

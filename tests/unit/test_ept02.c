@@ -118,6 +118,21 @@ PROMISE(clearing_a_or_d_takes_the_right_away_at_invept)
 	machine_stop();
 }
 
+PROMISE(a_leaf_that_becomes_misconfigured_goes_at_invept_though_its_w_never_counted)
+{
+	small_pages(true, A);
+	for (u32 i = 0; i < EPT_ENTRIES; i++)
+		l1_write(3, i, RAM + i * PAGE_SIZE + (6ull << 3 | EPT_X | A));
+	touch(cpu, 0, EPT_X);
+	assert_int_equal(rights_of(0x1000), EPT_X);
+	for (u32 i = 0; i < EPT_ENTRIES; i++)
+		l1_write(3, i, m.table12[3][i] | EPT_W);
+	invept(cpu);
+	for (u32 i = 0; i < 8; i++)
+		assert_int_equal(rights_of(i * PAGE_SIZE), 0);
+	machine_stop();
+}
+
 PROMISE(a_large_page_is_one_fault_and_small_ones_never_become_large)
 {
 	u32 faults = 0;
@@ -534,6 +549,7 @@ RUN(
 	T(fresh_pages_touched_in_any_order_take_a_fault_in_eight),
 	T(with_ad_only_accessed_neighbours_are_filled_and_dirty_ones_writable),
 	T(clearing_a_or_d_takes_the_right_away_at_invept),
+	T(a_leaf_that_becomes_misconfigured_goes_at_invept_though_its_w_never_counted),
 	T(a_large_page_is_one_fault_and_small_ones_never_become_large),
 	T(a_large_page_is_in_pieces_where_ept01_is),
 	T(a_1g_page_is_as_large_as_ept01_lets_it),

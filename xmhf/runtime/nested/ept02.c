@@ -132,7 +132,7 @@ bool ept02_look_up_range(struct ept02 *e, gpa1_t at)
 	watched = leaf.size == PAGE_SIZE && is_watched(e, leaf.from) && (leaf.rights & EPT_W);
 	e->range = (struct ept02_range){
 		.from = leaf.from.at, .size = leaf.size, .level = leaf.level,
-		.add = leaf.hpa.at - at.at + (EPT_ENTRY_LEAF | EPT_ENTRY_MARKS | (leaf.special ? EPT_ENTRY_SPECIAL : 0)),
+		.add = leaf.hpa.at - at.at, .special = leaf.special,
 		.low = e->low[(u32)leaf.type << EPT_ENTRY_TYPE_SHIFT | (leaf.rights & ~(u32)(watched ? EPT_W : 0))], .watched = watched,
 	};
 	return true;
@@ -169,8 +169,8 @@ static enum ept02_answer install(struct ept02 *e, struct ept02_table **where, u6
 		i = ept_index(f->at.at, t->level);
 		entry12 = ept02_source(t, i);
 	}
-	leaf = ept02_leaf(&e->range, t->level, t->accessed_dirty, entry12);
-	if (ept02_is_link(t->entries[i]))
+	leaf = ept02_leaf(&e->range, t->accessed_dirty, entry12);
+	if (ept02_is_link(t, t->entries[i]))
 		ept02_unlink(e, ept02_table_of(e, t->entries[i]));
 	ept02_slot_write(e, t, i, leaf);
 	if (leaf)
@@ -201,7 +201,7 @@ static struct ept02_table *descend(const struct ept02 *e, struct ept02_table *t,
 		u64 slot = t->entries[i];
 		struct ept02_table *child;
 
-		if (!ept02_is_link(slot))
+		if (!ept02_is_link(t, slot))
 			return t;
 		child = ept02_table_of(e, slot);
 		if (!child->from12 || child->made_of != ept12_entry_get(&t->from12[i]))
@@ -310,7 +310,7 @@ enum ept02_answer ept02_fault(struct ept02 *e, struct ept02_table *root, struct 
 	if (f->at.at >> EPT_GPA_BITS)
 		return f->ahead ? EPT02_RESUME : fault_by_walk(e, &ept12, root, f);
 	t = recent_table(e, root, f->at, &rights);
-	if (!t || ept02_is_link(t->entries[ept_index(f->at.at, t->level)])) {
+	if (!t || ept02_is_link(t, t->entries[ept_index(f->at.at, t->level)])) {
 		rights = EPT_RWX;
 		t = descend(e, root, f->at, &rights);
 	}

@@ -50,9 +50,10 @@ struct ept02_table;
 /* Where EPT01 leads, for as far as one leaf of it goes. */
 struct ept02_range {
 	u64 from, size;			/* L1-physical; size 0: none is known */
-	u64 add;			/* to an address in EPT12: the EPT02 leaf, but for what else EPT12 says */
+	u64 add;			/* to an address in EPT12: the one in EPT02 */
 	const u8 *low;			/* bits 5:0 of a leaf in EPT12 to those of the one in EPT02; 0: none */
 	u32 level;
+	bool special;			/* redirected */
 	bool watched;			/* a tracked page: no W, unless L2 insists */
 };
 

@@ -22,12 +22,13 @@ static ALWAYS_INLINE void slot_fill(u64 *slot, u64 value)
 #endif
 }
 
-/* The range around @to if leaves of @level can map it; else an empty one. */
-static __attribute__((noinline)) struct ept02_range range_for_leaves(struct ept02 *e, u64 to, u32 level)
+/* The range around @to if leaves of @t's level can map it; else an empty one. */
+static __attribute__((noinline)) struct ept02_range range_for_leaves(struct ept02 *e, struct ept02_table *t, u64 to)
 {
-	if (ept02_find_range(e, (gpa1_t){ to }) && ept02_range_has_leaves(e, level))
-		return e->range;
-	return (struct ept02_range){ .size = 0 };
+	if (!ept02_find_range(e, (gpa1_t){ to }) || !ept02_range_has_leaves(e, t->level))
+		return (struct ept02_range){ .size = 0 };
+	t->special |= e->range.special;
+	return e->range;
 }
 
 /* Empty slots of a table that shadows one of 4 KiB pages; e->range has leaves of that size. */
@@ -38,8 +39,8 @@ static ALWAYS_INLINE void fill_small(struct ept02 *e, struct ept02_table *t, u32
 	const u64 *from12 = t->from12;
 	u64 *writable = e->writable;
 	const u32 mask = e->writable_mask;
-	const u64 wrong = e->rules->reserved_leaf[1], good = e->rules->good_leaf;
-	u64 lowest = t->lowest, highest = t->highest, all = 0;
+	const u64 wrong = e->rules->reserved_leaf[1];
+	u64 lowest = t->lowest, highest = t->highest;
 
 	for (; i < end; i++) {
 		u64 entry12, leaf, to;
@@ -47,28 +48,25 @@ static ALWAYS_INLINE void fill_small(struct ept02 *e, struct ept02_table *t, u32
 		if (slots[i])
 			continue;
 		entry12 = ept12_entry_get(&from12[i]);
-		if (accessed_dirty && !(entry12 & EPT_ENTRY_ACCESSED))
-			continue;
-		if (!(good >> (entry12 & 63) & 1) || (entry12 & wrong))
+		leaf = ept02_leaf(&range, accessed_dirty, entry12);
+		if (!leaf || (entry12 & wrong))
 			continue;
 		to = entry12 & EPT_ENTRY_ADDRESS;
 		if (__builtin_expect(to - range.from >= range.size, 0)) {
-			range = range_for_leaves(e, to, 1);
-			if (!range.size)
+			range = range_for_leaves(e, t, to);
+			if (!range.size)	/* EPT01 has nothing there, nor perhaps for the rest */
+				break;
+			leaf = ept02_leaf(&range, accessed_dirty, entry12);
+			if (!leaf)
 				continue;
 		}
-		leaf = ept02_leaf(&range, 1, accessed_dirty, entry12);
-		if (!leaf)
-			continue;
 		slot_fill(&slots[i], leaf);
 		lowest = MIN(lowest, to);
 		highest = MAX(highest, to);
-		all |= leaf;
 		ept02_note_writable(writable, mask, to);
 	}
 	t->lowest = lowest;
 	t->highest = highest;
-	t->special |= (all & EPT_ENTRY_SPECIAL) != 0;
 }
 
 static __attribute__((noinline)) void fill_small_unmarked(struct ept02 *e, struct ept02_table *t, u32 i, u32 end)
@@ -94,8 +92,8 @@ static __attribute__((noinline)) void fill_any(struct ept02 *e, struct ept02_tab
 		if (t->from12 && ept12_classify(e->rules, entry12, t->level) != EPT12_LEAF)
 			continue;
 		to = entry12 & EPT_ENTRY_ADDRESS;
-		range = range_for_leaves(e, to, t->level);
-		leaf = range.size ? ept02_leaf(&range, t->level, t->accessed_dirty, entry12) : 0;
+		range = range_for_leaves(e, t, to);
+		leaf = range.size ? ept02_leaf(&range, t->accessed_dirty, entry12) : 0;
 		if (!leaf)
 			continue;
 		slot_fill(&t->entries[i], leaf);
@@ -112,6 +110,7 @@ void ept02_fill_around(struct ept02 *e, struct ept02_table *t, const struct ept0
 	stream->window = from == stream->next && stream->window ? MIN(stream->window * 2, EPT_ENTRIES) : WINDOW_FIRST;
 	end = MIN(first + stream->window, EPT_ENTRIES);
 	stream->next = from + (u64)(end - i) * span;
+	ept02_note_filled(t, first, end);
 	if (t->level > 1 || !t->from12)
 		fill_any(e, t, first, end);
 	else if (t->accessed_dirty)

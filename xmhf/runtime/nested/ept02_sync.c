@@ -8,11 +8,15 @@
 #define PAGES_AT_ONCE	16u
 #define SHADOWS_MAX	8u		/* of one page that are compared: more are L1's mischief, and dropped */
 #define EXPOSED_MAX	32u		/* likewise, of tables that L2 can write to */
-#define GROUP		8u
 
-/* What of EPT12's entry a leaf or a table of pieces was made from. */
-#define LEAF_MEANING	(EPT_ENTRY_ADDRESS | EPT_ENTRY_RIGHTS | EPT_ENTRY_TYPE | EPT_ENTRY_IPAT)
-#define MEANING		(LEAF_MEANING | EPT_ENTRY_LARGE)
+#ifdef __i386__
+#define REPE_CMPS	"repe cmpsl"
+#else
+#define REPE_CMPS	"repe cmpsq"
+#endif
+
+/* What of EPT12's entry a table of pieces was made from. */
+#define MEANING		(EPT_ENTRY_ADDRESS | EPT_ENTRY_RIGHTS | EPT_ENTRY_TYPE | EPT_ENTRY_IPAT | EPT_ENTRY_LARGE)
 
 static bool is_made_of(const struct ept02_table *c, u64 entry12)
 {
@@ -30,12 +34,6 @@ static void sync_link(struct ept02 *e, struct ept02_table *c, u64 entry12)
 		ept02_unlink(e, c);
 }
 
-/* Are @t's leaves those of EPT12, wherever they have the same bits? See group_is_same. */
-static bool can_compare(const struct ept02_table *t)
-{
-	return t->level == 1 && !t->special;
-}
-
 static u64 leaf_now(struct ept02 *e, const struct ept02_table *t, u64 entry12)
 {
 	gpa1_t to = { entry12 & EPT_ENTRY_ADDRESS };
@@ -43,7 +41,7 @@ static u64 leaf_now(struct ept02 *e, const struct ept02_table *t, u64 entry12)
 	if (ept12_classify(e->rules, entry12, t->level) != EPT12_LEAF || !ept02_find_range(e, to) ||
 	    !ept02_range_has_leaves(e, t->level))
 		return 0;
-	return ept02_leaf(&e->range, t->level, t->accessed_dirty, entry12);
+	return ept02_leaf(&e->range, t->accessed_dirty, entry12);
 }
 
 static void sync_slot(struct ept02 *e, struct ept02_table *t, u32 i)
@@ -53,70 +51,62 @@ static void sync_slot(struct ept02 *e, struct ept02_table *t, u32 i)
 	if (!slot)
 		return;
 	entry12 = ept12_entry_get(&t->from12[i]);
-	if (ept02_is_link(slot)) {
+	if (ept02_is_link(t, slot)) {
 		sync_link(e, ept02_table_of(e, slot), entry12);
 		return;
 	}
-	if (((slot ^ entry12) & LEAF_MEANING) == 0 && can_compare(t) && !t->accessed_dirty)
-		return;
 	leaf = leaf_now(e, t, entry12);
 	ept02_slot_write(e, t, i, leaf);
 	if (leaf)
 		ept02_note_leaf(e, t, leaf, entry12 & EPT_ENTRY_ADDRESS);
 }
 
+/* How many slots in a row are bit for bit what EPT12 has, of @count > 0. */
+static u32 count_same(const u64 *slots, const u64 *from12, u32 count)
+{
+	uptr words = count * sizeof(u64) / sizeof(uptr), all = words;
+	bool same;
+
+	__asm__ volatile(REPE_CMPS : "+S"(slots), "+D"(from12), "+c"(words), "=@ccz"(same) : : "memory");
+	return (u32)((all - words - !same) * sizeof(uptr) / sizeof(u64));
+}
+
+static bool is_settled(const struct ept02_table *t, u32 i)
+{
+	u64 slot = t->entries[i], entry12 = ept12_entry_get(&t->from12[i]);
+
+	if (!slot || slot == entry12)
+		return true;
+	return t->accessed_dirty && (slot & EPT_R) && slot == ept02_marked(entry12);	/* W without R is a misconfiguration */
+}
+
 /*
- * Are a few leaves just what EPT12 says, in the bits of @meaning? True only if none of them needs a look: where EPT01
- * maps pages to themselves and takes nothing away, all but those that changed. It holds for other leaves too, since
- * who went through EPT01 once comes out the same a second time; not for redirected ones.
+ * The first slot from @i on that needs a look. Where EPT01 maps pages to themselves and takes nothing away, those are
+ * all that changed. A leaf that EPT01 made another of needs none either if EPT12 has just that now, since
+ * who went through EPT01 once comes out the same a second time; but redirected ones do.
  */
-static inline bool group_is_same(const u64 *s, const u64 *e12, u64 meaning)
+static u32 next_difference(const struct ept02_table *t, u32 i, u32 end)
 {
-	u64 differs = (s[0] ^ e12[0]) | (s[1] ^ e12[1]) | (s[2] ^ e12[2]) | (s[3] ^ e12[3]) |
-		      (s[4] ^ e12[4]) | (s[5] ^ e12[5]) | (s[6] ^ e12[6]) | (s[7] ^ e12[7]);
-
-	return (differs & meaning) == 0;
-}
-
-/* With A/D: A is set in each leaf, and W only where D is, eight bits above it. */
-static bool marked_group_is_same(const u64 *s, const u64 *e12)
-{
-	u64 differs = 0;
-
-	for (u32 i = 0; i < GROUP; i++)
-		differs |= s[i] ^ (e12[i] & (e12[i] >> 8 | ~(u64)EPT_W));
-	return (differs & (LEAF_MEANING | EPT_ENTRY_ACCESSED)) == 0;
-}
-
-/* The first group from @i on that needs a look. */
-static __attribute__((noinline)) u32 next_group(const u64 *s, const u64 *e12, u32 i)
-{
-	while (i < EPT_ENTRIES && group_is_same(s + i, e12 + i, LEAF_MEANING))
-		i += GROUP;
-	return i;
-}
-
-/* All that are dirty pass by the first comparison. */
-static __attribute__((noinline)) u32 next_marked_group(const u64 *s, const u64 *e12, u32 i)
-{
-	while (i < EPT_ENTRIES && (group_is_same(s + i, e12 + i, LEAF_MEANING | EPT_ENTRY_MARKS) ||
-				   marked_group_is_same(s + i, e12 + i)))
-		i += GROUP;
-	return i;
-}
-
-static u32 next_difference(const struct ept02_table *t, u32 i)
-{
-	if (!can_compare(t))
+	if (t->level > 1 || t->special)
 		return i;
-	return t->accessed_dirty ? next_marked_group(t->entries, t->from12, i) : next_group(t->entries, t->from12, i);
+	while (i < end) {
+		u32 stop;
+
+		i += count_same(t->entries + i, t->from12 + i, end - i);
+		stop = MIN(end, (i | (EPT02_GROUP - 1)) + 1);
+		while (i < stop && is_settled(t, i))
+			i++;
+		if (i < stop)
+			break;
+	}
+	return i;
 }
 
 static void sync_table(struct ept02 *e, struct ept02_table *t)
 {
-	for (u32 i = next_difference(t, 0); i < EPT_ENTRIES; i = next_difference(t, i + GROUP))
-		for (u32 n = 0; n < GROUP; n++)
-			sync_slot(e, t, i + n);
+	for (u32 end, i = ept02_filled(t, 0, &end); i < EPT_ENTRIES; i = ept02_filled(t, end, &end))
+		while ((i = next_difference(t, i, end)) < end)
+			sync_slot(e, t, i++);
 }
 
 static void drop_table(struct ept02 *e, struct ept02_table *t)
@@ -180,9 +170,9 @@ static void drop_from(struct ept02 *e, struct ept02_table *t, u64 from, u64 last
 	for (u32 i = 0; i < EPT_ENTRIES; i++) {
 		u64 slot = ept_entry_get(&t->entries[i]);
 		u64 to = slot & EPT_ENTRY_ADDRESS;	/* L1's address too, unless redirected */
-		bool hit = (slot & EPT_ENTRY_SPECIAL) || (to <= last && to + span - 1 >= from);
+		bool hit = t->special || (to <= last && to + span - 1 >= from);
 
-		if (slot && !ept02_is_link(slot) && hit)
+		if (slot && !ept02_is_link(t, slot) && hit)
 			ept02_slot_write(e, t, i, 0);
 	}
 }

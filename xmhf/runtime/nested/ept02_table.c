@@ -19,7 +19,8 @@ const u64 *ept02_page(const struct ept02 *e, gpa1_t page)
 /* Is all that @old allowed still so in @new, only more? (SDM 29.4.3.4: then CPUs need no INVEPT.) */
 static bool only_gains(u64 old, u64 new)
 {
-	return ((old ^ new) & ~EPT_ENTRY_RIGHTS) == 0 && (old & ~new & EPT_ENTRY_RIGHTS) == 0;
+	return ((old ^ new) & (EPT_ENTRY_ADDRESS | EPT_ENTRY_TYPE | EPT_ENTRY_IPAT | EPT_ENTRY_LARGE)) == 0 &&
+	       (old & ~new & EPT_ENTRY_RIGHTS) == 0;
 }
 
 void ept02_slot_write(struct ept02 *e, struct ept02_table *t, u32 i, u64 value)
@@ -28,6 +29,7 @@ void ept02_slot_write(struct ept02 *e, struct ept02_table *t, u32 i, u64 value)
 
 	if (old == value)
 		return;
+	ept02_note_filled(t, i, i + 1);
 	old = ept_entry_swap(&t->entries[i], value);
 	if (ept_entry_present(old) && !only_gains(old, value))
 		ept02_lost(e, t);
@@ -37,30 +39,40 @@ static void empty_slot(struct ept02 *e, struct ept02_table *t, u32 i)
 {
 	u64 old = t->entries[i];
 
-	if (ept02_is_link(old))
+	if (ept02_is_link(t, old))
 		ept02_unlink(e, ept02_table_of(e, old));
 	else
 		ept02_slot_write(e, t, i, 0);
+}
+
+static void note_large_writable(const struct ept02 *e, u64 to, u64 span)
+{
+	u64 *word = &e->writable[((u32)(to >> PAGE_SHIFT) & e->writable_mask) / 64];
+	u32 words = MIN((u32)(span >> PAGE_SHIFT), e->writable_mask + 1) / 64;
+
+	while (words-- > 0)
+		word[words] = ~0ull;
 }
 
 void ept02_note_leaf(const struct ept02 *e, struct ept02_table *t, u64 leaf, u64 to)
 {
 	t->lowest = MIN(t->lowest, to);
 	t->highest = MAX(t->highest, to);
-	t->special |= (leaf & EPT_ENTRY_SPECIAL) != 0;
+	t->special |= e->range.special;
 	if (!(leaf & EPT_W))
 		return;
 	if (t->level == 1)
 		ept02_note_writable(e->writable, e->writable_mask, to);
 	else
-		for (u64 page = to >> PAGE_SHIFT, end = page + (ept_span(t->level) >> PAGE_SHIFT); page < end; page += 64)
-			e->writable[(page & e->writable_mask) >> 6] = ~0ull;
+		note_large_writable(e, to, ept_span(t->level));
 }
 
 void ept02_clear(struct ept02 *e, struct ept02_table *t)
 {
-	for (u32 i = 0; i < EPT_ENTRIES; i++)
-		empty_slot(e, t, i);
+	for (u32 end, i = ept02_filled(t, 0, &end); i < EPT_ENTRIES; i = ept02_filled(t, end, &end))
+		for (; i < end; i++)
+			empty_slot(e, t, i);
+	t->filled = 0;
 	t->lowest = ~0ull;
 	t->highest = 0;
 	t->special = false;
@@ -170,7 +182,7 @@ static void index_remove(struct ept02 *e, struct ept02_table *t)
 static void let_go(struct ept02 *e, struct ept02_table *t)
 {
 	for (u32 i = 0; t->children > 0; i++)
-		if (ept02_is_link(t->entries[i])) {
+		if (ept02_is_link(t, t->entries[i])) {
 			let_go(e, ept02_table_of(e, t->entries[i]));
 			t->children--;
 		}
@@ -274,7 +286,7 @@ void ept02_relink(struct ept02 *e, struct ept02_table *c, u64 entry12)
 /* The table at slot @i, if that is a link. */
 static struct ept02_table *child_at(const struct ept02 *e, const struct ept02_table *t, u32 i)
 {
-	return ept02_is_link(t->entries[i]) ? ept02_table_of(e, t->entries[i]) : NULL;
+	return ept02_is_link(t, t->entries[i]) ? ept02_table_of(e, t->entries[i]) : NULL;
 }
 
 struct ept02_table *ept02_shadow(struct ept02 *e, struct ept02_table *parent, u32 i, u64 entry12)

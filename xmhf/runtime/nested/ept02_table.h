@@ -20,6 +20,7 @@ struct ept02_table {
 	u64 generation;			/* of a root */
 	u32 users;			/* of a root */
 	u64 round;			/* of ept02_sync, when it was done */
+	u32 filled;			/* a bit for each EPT02_GROUP of slots: 0 where all are empty */
 	u16 slot;			/* in the parent */
 	u16 children;
 	u8 level;			/* 0: not in use */
@@ -30,8 +31,35 @@ struct ept02_table {
 
 _Static_assert(EPT_ENTRIES * 8 == PAGE_SIZE, "a table is a page");
 
-/* A slot that leads to a table; the others are empty or leaves. */
-static inline bool ept02_is_link(u64 slot) { return slot != 0 && !(slot & EPT_ENTRY_LEAF); }
+#define EPT02_GROUP	(EPT_ENTRIES / 32)
+
+/*
+ * Slot @slot of @t leads to a table; the others are empty or leaves. A leaf is the entry of EPT12 as it stands, L1's ignored
+ * bits too, where EPT01 maps pages to themselves and takes nothing away.
+ */
+static inline bool ept02_is_link(const struct ept02_table *t, u64 slot)
+{
+	return t->level > 1 && slot != 0 && !(slot & EPT_ENTRY_LARGE);
+}
+
+/* The slots from @i on that are in a group with anything in it, up to *@end; EPT_ENTRIES: no more. @i begins a group. */
+static inline u32 ept02_filled(const struct ept02_table *t, u32 i, u32 *end)
+{
+	u32 left = i < EPT_ENTRIES ? t->filled >> i / EPT02_GROUP : 0, hole;
+
+	if (!left)
+		return EPT_ENTRIES;
+	i += (u32)__builtin_ctz(left) * EPT02_GROUP;
+	hole = ~(t->filled >> i / EPT02_GROUP);
+	*end = i + (hole ? (u32)__builtin_ctz(hole) : 32u) * EPT02_GROUP;
+	return i;
+}
+
+/* Something may come into the slots from @i up to @end. */
+static inline void ept02_note_filled(struct ept02_table *t, u32 i, u32 end)
+{
+	t->filled |= (2u << (end - 1) / EPT02_GROUP) - (1u << i / EPT02_GROUP);
+}
 
 static inline struct ept02_table *ept02_table_of(const struct ept02 *e, u64 slot)
 {
@@ -63,7 +91,7 @@ static inline u64 ept02_source(const struct ept02_table *t, u32 i)
 {
 	if (t->from12)
 		return ept12_entry_get(&t->from12[i]);
-	return (t->made_of & ~EPT_ENTRY_LARGE) + i * ept_span(t->level);
+	return t->made_of + i * ept_span(t->level);	/* in one of 4 KiB "large" is ignored */
 }
 
 /* L1's page, or one of ones. */
@@ -126,20 +154,18 @@ static inline bool ept02_find_range(struct ept02 *e, gpa1_t at)
 	return at.at - e->range.from < e->range.size || ept02_look_up_range(e, at);
 }
 
-/* The leaf at @level for an entry of EPT12 that is one, within @range. 0: none. */
-static inline __attribute__((always_inline)) u64 ept02_leaf(const struct ept02_range *range, u32 level, bool accessed_dirty,
-							    u64 entry12)
-{
-	u64 low = range->low[entry12 & 63];
+/* With A/D in EPT12 W waits for D. */
+static inline u64 ept02_marked(u64 leaf) { return leaf & (leaf >> 8 | ~(u64)EPT_W); }
+_Static_assert(EPT_ENTRY_DIRTY >> 8 == EPT_W, "D stands eight bits above W");
 
-	if (accessed_dirty && !(entry12 & EPT_ENTRY_ACCESSED))
+/* The leaf for an entry of EPT12 that is one, within @range. 0: none. */
+static inline __attribute__((always_inline)) u64 ept02_leaf(const struct ept02_range *range, bool accessed_dirty, u64 entry12)
+{
+	u64 low = range->low[entry12 & 63], leaf = ((entry12 & ~63ull) + range->add) | low;
+
+	if (!low || (accessed_dirty && !(entry12 & EPT_ENTRY_ACCESSED)))
 		return 0;
-	if (accessed_dirty && !(entry12 & EPT_ENTRY_DIRTY))
-		low &= ~(u64)EPT_W;
-	if (!(low & EPT_ENTRY_RIGHTS))
-		return 0;
-	return ((entry12 & EPT_ENTRY_ADDRESS) + range->add) | low | (entry12 & EPT_ENTRY_IPAT) |
-	       (level > 1 ? EPT_ENTRY_LARGE : 0);
+	return accessed_dirty ? ept02_marked(leaf) : leaf;
 }
 
 /* May e->range be mapped by leaves of @level? */
@@ -156,7 +182,7 @@ static inline void ept02_note_writable(u64 *writable, u32 mask, u64 to)
 	__asm__ volatile("btsl %1, (%0)" : : "r"(writable), "r"((u32)(to >> PAGE_SHIFT) & mask) : "cc", "memory");
 }
 
-/* @t has @leaf now, which leads to the page @to of L1's. */
+/* @t has @leaf now, made of an entry of EPT12 that leads to the page @to of L1's, within e->range. */
 void ept02_note_leaf(const struct ept02 *e, struct ept02_table *t, u64 leaf, u64 to);
 
 #endif
