@@ -2,7 +2,7 @@
 /*
  * The steps of ept02_steps.h, chosen by the input: L1 edits its EPT12 and executes INVEPT, L2 runs on two CPUs, a hypapp
  * protects pages, table pages are few; the naive walk agrees all the time.
- * Links: xmhf/runtime/nested/ept02.c xmhf/runtime/nested/ept02_fill.c xmhf/runtime/nested/ept02_sync.c xmhf/runtime/nested/ept02_table.c xmhf/runtime/nested/ept12_walk.c xmhf/runtime/nested/memory_type.c xmhf/runtime/memory/ept.c xmhf/runtime/memory/ept_edit.c
+ * Links: xmhf/runtime/nested/ept02.c xmhf/runtime/nested/ept02_fault.c xmhf/runtime/nested/ept02_fill.c xmhf/runtime/nested/ept02_sync.c xmhf/runtime/nested/ept02_table.c xmhf/runtime/nested/ept12_walk.c xmhf/runtime/nested/memory_type.c xmhf/runtime/memory/ept.c xmhf/runtime/memory/ept_edit.c
  */
 #include "fuzz.h"
 

@@ -96,9 +96,10 @@ static bool lookup(void *ctx, gpa1_t at, struct ept_leaf *leaf)
 	return true;
 }
 
-static const u64 *l1_page(void *ctx, gpa1_t page)
+static u64 *l1_page(void *ctx, gpa1_t page, bool *writable)
 {
 	(void)ctx;
+	*writable = (page.at >> PAGE_SHIFT) % 3 != 0;	/* some are marked by l1_cmpxchg() */
 	CHECK((page.at & PAGE_MASK) == 0);
 	return page.at - TABLES12_AT < TABLES12 * PAGE_SIZE ? m.table12[(page.at - TABLES12_AT) >> PAGE_SHIFT] : NULL;
 }
@@ -486,7 +487,6 @@ static inline void no_table_is_lost(void)
 	for (const struct ept02_table *t = m.ept02.limbo; t; t = t->next)
 		other++;
 	for (const struct ept02_table *t = m.ept02.ring->next; t != m.ept02.ring; t = t->next) {
-		CHECK(!t->children || t->users || t->next != m.ept02.ring);
 		ring++;
 	}
 	CHECK(used + other == m.ept02.count && ring == used);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * EPT02, one promise at a time: how few faults, which leaves survive, who owes a flush, and what L1's mischief costs.
- * Links: xmhf/runtime/nested/ept02.c xmhf/runtime/nested/ept02_fill.c xmhf/runtime/nested/ept02_sync.c xmhf/runtime/nested/ept02_table.c xmhf/runtime/nested/ept12_walk.c xmhf/runtime/nested/memory_type.c xmhf/runtime/memory/ept.c xmhf/runtime/memory/ept_edit.c
+ * Links: xmhf/runtime/nested/ept02.c xmhf/runtime/nested/ept02_fault.c xmhf/runtime/nested/ept02_fill.c xmhf/runtime/nested/ept02_sync.c xmhf/runtime/nested/ept02_table.c xmhf/runtime/nested/ept12_walk.c xmhf/runtime/nested/memory_type.c xmhf/runtime/memory/ept.c xmhf/runtime/memory/ept_edit.c
  */
 #include "unit.h"
 

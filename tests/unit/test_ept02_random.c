@@ -2,7 +2,7 @@
 /*
  * EPT02 under random edits of EPT12, accesses, INVEPTs, protections and lack of pages: answers are the naive walk's, no
  * leaf allows what EPT12 and EPT01 didn't, none leads to us, and INVEPT leaves nothing out of date.
- * Links: xmhf/runtime/nested/ept02.c xmhf/runtime/nested/ept02_fill.c xmhf/runtime/nested/ept02_sync.c xmhf/runtime/nested/ept02_table.c xmhf/runtime/nested/ept12_walk.c xmhf/runtime/nested/memory_type.c xmhf/runtime/memory/ept.c xmhf/runtime/memory/ept_edit.c
+ * Links: xmhf/runtime/nested/ept02.c xmhf/runtime/nested/ept02_fault.c xmhf/runtime/nested/ept02_fill.c xmhf/runtime/nested/ept02_sync.c xmhf/runtime/nested/ept02_table.c xmhf/runtime/nested/ept12_walk.c xmhf/runtime/nested/memory_type.c xmhf/runtime/memory/ept.c xmhf/runtime/memory/ept_edit.c
  */
 #include "unit.h"
 

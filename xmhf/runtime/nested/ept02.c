@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * EPT02: the start, its roots, and the violation. A fault goes down the tables that are there, as long as what
- * they were made of still stands in EPT12, and makes those that are missing; only where A must be set on the way EPT12 is
- * walked from its root first.
- */
+/* EPT02: the start, its roots, and what EPT01 has. */
 #include "nested/ept02_table.h"
 #include "nested/memory_type.h"
 
@@ -32,7 +28,8 @@ static void work_out_leaves(struct ept02 *e)
 
 static u64 memory12_read(void *ctx, gpa1_t at)
 {
-	const u64 *page = ept02_page(ctx, (gpa1_t){ round_down(at.at, PAGE_SIZE) });
+	bool writable;
+	const u64 *page = ept02_page(ctx, (gpa1_t){ round_down(at.at, PAGE_SIZE) }, &writable);
 
 	return ept12_entry_get(&page[(at.at & PAGE_MASK) / sizeof(u64)]);
 }
@@ -40,7 +37,10 @@ static u64 memory12_read(void *ctx, gpa1_t at)
 static bool memory12_cmpxchg(void *ctx, gpa1_t at, u64 old, u64 new)
 {
 	const struct ept02 *e = ctx;
+	const struct ept02_table *t = e->recent;
 
+	if (t && t->writable12 && at.at - t->source.at < PAGE_SIZE)
+		return __sync_bool_compare_and_swap((u64 *)(uptr)&t->from12[(at.at & PAGE_MASK) / sizeof(u64)], old, new);
 	return e->ops->cmpxchg(e->ctx, at, old, new);
 }
 
@@ -136,205 +136,4 @@ bool ept02_look_up_range(struct ept02 *e, gpa1_t at)
 		.low = e->low[(u32)leaf.type << EPT_ENTRY_TYPE_SHIFT | (leaf.rights & ~(u32)(watched ? EPT_W : 0))], .watched = watched,
 	};
 	return true;
-}
-
-/* ---- violations ---- */
-
-/*
- * What EPT12 allows @f to do by the leaf @entry12 in the table that *@where shadows, as far as EPT01 lets it. *@where
- * becomes the table that has it.
- */
-static enum ept02_answer install(struct ept02 *e, struct ept02_table **where, u64 entry12, struct ept02_fault *f)
-{
-	struct ept02_table *t = *where;
-	u64 offset = f->at.at & (ept_span(t->level) - 1);
-	gpa1_t at = { (entry12 & EPT_ENTRY_ADDRESS) + offset };
-	u32 i = ept_index(f->at.at, t->level);
-	u64 leaf;
-
-	f->ept12.at = at;
-	if (!ept02_find_range(e, at))
-		return EPT02_PROTECTED;
-	if (e->range.watched && (f->want & EPT_W)) {
-		gpa1_t page = { e->range.from };
-
-		ept02_expose(e, page);
-		e->tracker->expose(e->ctx, page);
-		(void)ept02_find_range(e, at);
-	}
-	while (!ept02_range_has_leaves(e, t->level)) {
-		t = ept02_pieces(e, t, i, entry12);
-		if (!t)
-			return EPT02_NO_PAGES;
-		i = ept_index(f->at.at, t->level);
-		entry12 = ept02_source(t, i);
-	}
-	leaf = ept02_leaf(&e->range, t->accessed_dirty, entry12);
-	if (ept02_is_link(t, t->entries[i]))
-		ept02_unlink(e, ept02_table_of(e, t->entries[i]));
-	ept02_slot_write(e, t, i, leaf);
-	if (leaf)
-		ept02_note_leaf(e, t, leaf, entry12 & EPT_ENTRY_ADDRESS);
-	ept02_touch(e, t, f->at);
-	*where = t;
-	return f->want & ~leaf ? EPT02_PROTECTED : EPT02_RESUME;
-}
-
-/* EPT01 may allow more than what we remember of it. */
-static enum ept02_answer install_fresh(struct ept02 *e, struct ept02_table **where, u64 entry12, struct ept02_fault *f)
-{
-	struct ept02_table *t = *where;
-	enum ept02_answer answer = install(e, where, entry12, f);
-
-	if (answer != EPT02_PROTECTED)
-		return answer;
-	e->range.size = 0;
-	*where = t;
-	return install(e, where, entry12, f);
-}
-
-/* Down the tables that are there, as far as they are what EPT12 has; @rights are those on the way. */
-static struct ept02_table *descend(const struct ept02 *e, struct ept02_table *t, gpa2_t at, u32 *rights)
-{
-	for (;;) {
-		u32 i = ept_index(at.at, t->level);
-		u64 slot = t->entries[i];
-		struct ept02_table *child;
-
-		if (!ept02_is_link(t, slot))
-			return t;
-		child = ept02_table_of(e, slot);
-		if (!child->from12 || child->made_of != ept12_entry_get(&t->from12[i]))
-			return t;
-		*rights &= (u32)child->made_of;
-		t = child;
-	}
-}
-
-/* The table that was used last, if it translates @at and all above it still stands in EPT12; else NULL. */
-static struct ept02_table *recent_table(const struct ept02 *e, const struct ept02_table *root, gpa2_t at, u32 *rights)
-{
-	struct ept02_table *recent = e->recent;
-
-	if (!recent || recent->root != root || !recent->from12 || e->recent_region != ept02_region(at, recent->level))
-		return NULL;
-	for (const struct ept02_table *t = recent; t->parent; t = t->parent) {
-		if (t->made_of != ept12_entry_get(&t->parent->from12[t->slot]))
-			return NULL;
-		*rights &= (u32)t->made_of;
-	}
-	return recent;
-}
-
-static enum ept02_answer answer_of(enum ept12_status status)
-{
-	static const enum ept02_answer answers[] = {
-		[EPT12_OK] = EPT02_RESUME, [EPT12_RETRY] = EPT02_RESUME, [EPT12_VIOLATION] = EPT02_VIOLATION,
-		[EPT12_MISCONFIGURED] = EPT02_MISCONFIGURED, [EPT12_LOG_FULL] = EPT02_LOG_FULL,
-	};
-
-	return answers[status];
-}
-
-/*
- * By a walk of EPT12 from its root, as a CPU does it after a violation, whatever it held before (SDM 29.4.3.1).
- * What the tracker didn't watch during the walk is read again; if it changed meanwhile, L2 tries again.
- */
-static enum ept02_answer fault_by_walk(struct ept02 *e, const struct ept12 *ept12, struct ept02_table *t,
-				       struct ept02_fault *f)
-{
-	enum ept12_status status = ept12_walk(ept12, f->at, f->want, &f->ept12);
-	enum ept02_answer answer;
-
-	if (status != EPT12_OK)
-		return answer_of(status);
-	for (u32 level = EPT_LEVELS; level >= f->ept12.level; level--) {
-		u32 i = ept_index(f->at.at, level);
-		u64 entry12 = ept12_entry_get(&t->from12[i]);
-
-		if ((entry12 ^ f->ept12.entry[level]) & ~EPT_ENTRY_MARKS)
-			return EPT02_RESUME;
-		if (level > f->ept12.level)
-			t = ept02_shadow(e, t, i, entry12);
-		if (!t)
-			return EPT02_NO_PAGES;
-	}
-	answer = install_fresh(e, &t, f->ept12.entry[t->level], f);
-	if (answer == EPT02_RESUME)
-		ept02_fill_around(e, t, f);
-	return answer;
-}
-
-/*
- * The leaf @entry12 of the table that @t shadows allows what L2 wants. Its neighbours are filled if @around, unless it is memory
- * that L2 is new to: their A aren't set either then.
- */
-static enum ept02_answer fault_by_leaf(struct ept02 *e, const struct ept12 *ept12, struct ept02_table *t, u64 entry12,
-				       struct ept02_fault *f, bool around)
-{
-	u64 marks = EPT_ENTRY_ACCESSED | (f->want & EPT_W ? EPT_ENTRY_DIRTY : 0);
-	gpa1_t at = { t->source.at + ept_index(f->at.at, t->level) * sizeof(u64) };
-	enum ept12_status status;
-	enum ept02_answer answer;
-
-	if (ept12->accessed_dirty && (entry12 & marks) != marks) {
-		if (f->ahead)
-			return EPT02_RESUME;
-		around |= (entry12 & EPT_ENTRY_ACCESSED) != 0;
-		status = ept12_mark(ept12, f->at, at, &entry12, (f->want & EPT_W) != 0);
-		if (status != EPT12_OK)
-			return answer_of(status);
-	} else {
-		around = true;
-	}
-	answer = install_fresh(e, &t, entry12, f);
-	if (answer == EPT02_RESUME && around)
-		ept02_fill_around(e, t, f);
-	return answer;
-}
-
-static enum ept02_answer refused(struct ept02_fault *f, u32 level, u64 entry12, u32 rights, enum ept02_answer answer)
-{
-	f->ept12.level = level;
-	f->ept12.entry[level] = entry12;
-	f->ept12.rights = (enum ept_rights)(rights & (u32)entry12 & EPT_RWX);
-	return answer;
-}
-
-enum ept02_answer ept02_fault(struct ept02 *e, struct ept02_table *root, struct ept02_fault *f)
-{
-	const struct ept12 ept12 = { e->rules, &e->memory12, f->log, root->source, root->accessed_dirty };
-	u32 rights = EPT_RWX;
-	struct ept02_table *t;
-
-	if (f->at.at >> EPT_GPA_BITS)
-		return f->ahead ? EPT02_RESUME : fault_by_walk(e, &ept12, root, f);
-	t = recent_table(e, root, f->at, &rights);
-	if (!t || ept02_is_link(t, t->entries[ept_index(f->at.at, t->level)])) {
-		rights = EPT_RWX;
-		t = descend(e, root, f->at, &rights);
-	}
-	for (bool down = false;; down = true) {
-		u32 i = ept_index(f->at.at, t->level);
-		u64 entry12 = ept12_entry_get(&t->from12[i]);
-
-		switch (ept12_classify(e->rules, entry12, t->level)) {
-		case EPT12_LEAF:
-			if (f->want & ~(rights & (u32)entry12))
-				return refused(f, t->level, entry12, rights, EPT02_VIOLATION);
-			return fault_by_leaf(e, &ept12, t, entry12, f, down);
-		case EPT12_ABSENT:
-			return refused(f, t->level, entry12, rights, EPT02_VIOLATION);
-		case EPT12_BAD:
-			return refused(f, t->level, entry12, rights, EPT02_MISCONFIGURED);
-		case EPT12_TABLE:
-			break;
-		}
-		if (root->accessed_dirty && !(entry12 & EPT_ENTRY_ACCESSED))	/* is set when all of the walk has passed */
-			return f->ahead ? EPT02_RESUME : fault_by_walk(e, &ept12, root, f);
-		rights &= (u32)entry12;
-		t = ept02_shadow(e, t, i, entry12);
-		if (!t)
-			return EPT02_NO_PAGES;
-	}
 }

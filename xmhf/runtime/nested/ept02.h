@@ -24,8 +24,11 @@ struct ept02_ops {
 	 * page has a 4 KiB leaf of its own, with the rights it had before.
 	 */
 	bool (*lookup)(void *ctx, gpa1_t at, struct ept_leaf *leaf);
-	/* L1's page at @page, to be read as long as ept02_drop isn't told of it. NULL: no memory of L1's, it reads as ones. */
-	const u64 *(*page)(void *ctx, gpa1_t page);
+	/*
+	 * L1's page at @page, to be read, and if @writable to be marked as L1 could, as long as ept02_drop isn't told of it.
+	 * NULL: no memory of L1's, it reads as ones.
+	 */
+	u64 *(*page)(void *ctx, gpa1_t page, bool *writable);
 	/* As in struct ept12_memory. It need not be noticed by the tracker: what A and D allow is only taken after. */
 	bool (*cmpxchg)(void *ctx, gpa1_t at, u64 old, u64 new);
 	/* Returns when no CPU uses a translation of any EPT02, or walks a table of one, older than the call. */
@@ -71,9 +74,10 @@ struct ept02 {
 	u32 count;			/* of tables, in the whole pool */
 	struct ept02_table **buckets;	/* tables by the address of what they shadow */
 	u32 bucket_shift;
-	struct ept02_table *ring;	/* of use: ->next the latest, ->prev the oldest; tables[count] */
-	struct ept02_table *recent;	/* whose path was touched last */
-	u64 recent_region;		/* which address of L2's that was, by what @recent spans */
+	struct ept02_table *ring;	/* of use: ->next the latest, ->prev the oldest, for those that have none below; tables[count] */
+	struct ept02_table *recent;	/* the one used last */
+	u64 recent_region;		/* for which address of L2's, by what @recent spans */
+	u32 recent_rights;		/* on the way there */
 	struct ept02_table *free, *limbo;	/* zeroed ones; those that a CPU may still walk */
 	u32 exposed;			/* tables of which L2 can write what they shadow: never known to be unchanged */
 	u64 *writable;			/* a bit a page of L1's (modulo their number): a leaf with W may lead there */

@@ -101,6 +101,18 @@ static __attribute__((noinline)) void fill_any(struct ept02 *e, struct ept02_tab
 	}
 }
 
+void ept02_fill(struct ept02 *e, struct ept02_table *t, u32 i, u32 end)
+{
+	ept02_note_filled(t, i, end);
+	t->special |= e->range.special;
+	if (t->level > 1 || !t->from12)
+		fill_any(e, t, i, end);
+	else if (t->accessed_dirty)
+		fill_small_marked(e, t, i, end);
+	else
+		fill_small_unmarked(e, t, i, end);
+}
+
 void ept02_fill_around(struct ept02 *e, struct ept02_table *t, const struct ept02_fault *f)
 {
 	u64 span = ept_span(t->level), from = round_down(f->at.at, span);
@@ -110,11 +122,5 @@ void ept02_fill_around(struct ept02 *e, struct ept02_table *t, const struct ept0
 	stream->window = from == stream->next && stream->window ? MIN(stream->window * 2, EPT_ENTRIES) : WINDOW_FIRST;
 	end = MIN(first + stream->window, EPT_ENTRIES);
 	stream->next = from + (u64)(end - i) * span;
-	ept02_note_filled(t, first, end);
-	if (t->level > 1 || !t->from12)
-		fill_any(e, t, first, end);
-	else if (t->accessed_dirty)
-		fill_small_marked(e, t, first, end);
-	else
-		fill_small_unmarked(e, t, first, end);
+	ept02_fill(e, t, first, end);
 }

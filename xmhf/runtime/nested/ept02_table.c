@@ -7,10 +7,11 @@
 
 static const u64 ones[EPT_ENTRIES] = { [0 ... EPT_ENTRIES - 1] = ~0ull };
 
-const u64 *ept02_page(const struct ept02 *e, gpa1_t page)
+const u64 *ept02_page(const struct ept02 *e, gpa1_t page, bool *writable)
 {
-	const u64 *found = e->ops->page(e->ctx, page);
+	const u64 *found = e->ops->page(e->ctx, page, writable);
 
+	*writable &= found != NULL;
 	return found ? found : ones;
 }
 
@@ -78,7 +79,7 @@ void ept02_clear(struct ept02 *e, struct ept02_table *t)
 	t->special = false;
 }
 
-/* ---- the ring of use: a table comes before all below it, so the oldest has none below ---- */
+/* ---- the ring of use ---- */
 
 static void ring_remove(struct ept02_table *t)
 {
@@ -94,16 +95,19 @@ static void ring_insert(struct ept02_table *behind, struct ept02_table *t)
 	behind->next = t;
 }
 
-void ept02_touch(struct ept02 *e, struct ept02_table *t, gpa2_t at)
+static void renew(struct ept02 *e, struct ept02_table *t)
 {
-	e->recent_region = ept02_region(at, t->level);
-	if (t == e->recent)
-		return;
+	ring_remove(t);
+	ring_insert(e->ring, t);
+}
+
+void ept02_use(struct ept02 *e, struct ept02_table *t)
+{
 	e->recent = t;
-	for (; t; t = t->parent) {
-		ring_remove(t);
-		ring_insert(e->ring, t);
-	}
+	renew(e, t);
+	e->recent_rights = EPT_RWX;
+	for (; t->parent; t = t->parent)
+		e->recent_rights &= (u32)t->made_of;
 }
 
 /* ---- which tables shadow a page ---- */
@@ -157,7 +161,7 @@ static void index_add(struct ept02 *e, struct ept02_table *t, gpa1_t source)
 	t->exposed = other && other->exposed;
 	e->exposed += t->exposed;
 	t->source = source;
-	t->from12 = ept02_page(e, source);
+	t->from12 = ept02_page(e, source, &t->writable12);
 	t->bucket_next = *at;
 	t->bucket_at = at;
 	if (*at)
@@ -222,18 +226,18 @@ void ept02_flush(struct ept02 *e)
 static void reclaim(struct ept02 *e, const struct ept02_table *keep)
 {
 	u32 wanted = MIN(RECLAIM_MAX, MAX(1u, e->count / 16));
-	struct ept02_table *t = e->ring->prev;
 
-	while (t != e->ring && wanted > 0) {
-		struct ept02_table *older = t;
+	for (u32 left = e->count; left > 0 && wanted > 0 && e->ring->prev != e->ring; left--) {
+		struct ept02_table *oldest = e->ring->prev;
 
-		t = t->prev;
-		if (older == keep || older->users > 0 || older->children > 0)
+		if (oldest == keep || oldest->users > 0 || oldest->children > 0) {
+			renew(e, oldest);
 			continue;
-		if (older->parent)
-			ept02_unlink(e, older);
+		}
+		if (oldest->parent)
+			ept02_unlink(e, oldest);
 		else
-			let_go(e, older);
+			let_go(e, oldest);
 		wanted--;
 	}
 }
@@ -259,7 +263,7 @@ static struct ept02_table *table_new(struct ept02 *e, struct ept02_table *parent
 				   .root = parent ? parent->root : t,
 				   .level = parent ? (u8)(parent->level - 1) : (u8)EPT_LEVELS,
 				   .accessed_dirty = parent && parent->accessed_dirty };
-	ring_insert(parent ? parent : e->ring, t);
+	ring_insert(e->ring, t);
 	return t;
 }
 
@@ -279,7 +283,10 @@ static void hang(struct ept02 *e, struct ept02_table *t, u32 i, u64 entry12)
 
 void ept02_relink(struct ept02 *e, struct ept02_table *c, u64 entry12)
 {
+	if (c->made_of == entry12)
+		return;
 	c->made_of = entry12;
+	e->recent = NULL;
 	ept02_slot_write(e, c->parent, c->slot, link_to(c, entry12));
 }
 
@@ -300,6 +307,7 @@ struct ept02_table *ept02_shadow(struct ept02 *e, struct ept02_table *parent, u3
 	}
 	t = table_new(e, parent);
 	if (t) {
+		t->led_here = &parent->from12[i];
 		index_add(e, t, source);
 		hang(e, t, i, entry12);
 	}

@@ -11,7 +11,8 @@
 struct ept02_table {
 	u64 *entries;			/* at @level */
 	const u64 *from12;		/* the table of EPT12 that this shadows; NULL: pieces of a large page */
-	u64 made_of;			/* the entry of EPT12 that led here; pieces: the leaf */
+	const u64 *led_here;		/* the entry of EPT12 that led here; roots, pieces: NULL */
+	u64 made_of;			/* what that was; pieces: the leaf */
 	gpa1_t source;			/* from12's address */
 	struct ept02_table *root, *parent;
 	struct ept02_table *next, *prev;	/* in the ring of use; in free and limbo next alone */
@@ -27,6 +28,7 @@ struct ept02_table {
 	bool accessed_dirty;
 	bool special;			/* leaves may lead to pages that EPT01 redirects */
 	bool exposed;			/* L2 may write to source */
+	bool writable12;		/* EPT01 lets L1 write to from12 */
 };
 
 _Static_assert(EPT_ENTRIES * 8 == PAGE_SIZE, "a table is a page");
@@ -95,7 +97,7 @@ static inline u64 ept02_source(const struct ept02_table *t, u32 i)
 }
 
 /* L1's page, or one of ones. */
-const u64 *ept02_page(const struct ept02 *e, gpa1_t page);
+const u64 *ept02_page(const struct ept02 *e, gpa1_t page, bool *writable);
 
 /* Translations of this root were lost: what CPUs hold is out of date. */
 static inline void ept02_lost(struct ept02 *e, struct ept02_table *t) { t->root->generation = ++e->generation; }
@@ -126,11 +128,18 @@ void ept02_unlink(struct ept02 *e, struct ept02_table *t);
 /* Empties every slot. */
 void ept02_clear(struct ept02 *e, struct ept02_table *t);
 
-/* @t and all above it were used now, for @at. */
-void ept02_touch(struct ept02 *e, struct ept02_table *t, gpa2_t at);
 
 /* What of an address of L2's tells which table at @level translates it. */
 static inline u64 ept02_region(gpa2_t at, u32 level) { return at.at >> (PAGE_SHIFT + 9 * level); }
+
+/* @t was used now, for @at. */
+void ept02_use(struct ept02 *e, struct ept02_table *t);
+static inline void ept02_touch(struct ept02 *e, struct ept02_table *t, gpa2_t at)
+{
+	e->recent_region = ept02_region(at, t->level);
+	if (t != e->recent)
+		ept02_use(e, t);
+}
 
 /* The first table that shadows a page, other than those done in @round (~0: any); NULL: none. */
 struct ept02_table *ept02_find(const struct ept02 *e, gpa1_t source, u64 round);
@@ -144,7 +153,8 @@ void ept02_drop_leaves(struct ept02 *e, u64 from, u64 last);
 /* Flushes; tables in limbo become free. */
 void ept02_flush(struct ept02 *e);
 
-/* Fills empty slots of @t near that of f->at, which has just been filled through e->range. */
+/* Fills empty slots of @t, from @i up to @end, or near that of f->at, if EPT12 has leaves for them; e->range is that of one of them. */
+void ept02_fill(struct ept02 *e, struct ept02_table *t, u32 i, u32 end);
 void ept02_fill_around(struct ept02 *e, struct ept02_table *t, const struct ept02_fault *f);
 
 /* Makes e->range that of @at; false: EPT01 has nothing there. */

@@ -10,21 +10,30 @@ static bool lookup(void *unused, gpa1_t at, struct ept_leaf *leaf)
 	return ept_lookup(&ept01, at, leaf) || (ept_fill(&ept01, at) && ept_lookup(&ept01, at, leaf));
 }
 
+static bool memory_leaf(gpa1_t at, enum ept_rights rights, void **place, struct ept_leaf *leaf)
+{
+	*place = (void *)(uptr)at.at;
+	return at.at < machine.host_top && machine_is_memory(at.at) && lookup(NULL, at, leaf) && !leaf->special &&
+	       (leaf->rights & rights) == rights;
+}
+
 bool nested_memory(gpa1_t at, enum ept_rights rights, void **place)
 {
 	struct ept_leaf leaf;
 
-	*place = (void *)(uptr)at.at;
-	return at.at < machine.host_top && machine_is_memory(at.at) && lookup(NULL, at, &leaf) && !leaf.special &&
-	       (leaf.rights & rights) == rights;
+	return memory_leaf(at, rights, place, &leaf);
 }
 
-static const u64 *page(void *unused, gpa1_t at)
+static u64 *page(void *unused, gpa1_t at, bool *writable)
 {
+	struct ept_leaf leaf;
 	void *place;
 
 	(void)unused;
-	return nested_memory(at, EPT_R, &place) ? place : NULL;		/* at address 0 there is no table */
+	if (!memory_leaf(at, EPT_R, &place, &leaf))
+		return NULL;			/* as at address 0: there is no table */
+	*writable = (leaf.rights & EPT_W) != 0;
+	return place;
 }
 
 static bool cmpxchg(void *unused, gpa1_t at, u64 old, u64 new)
