@@ -48,27 +48,24 @@ u64 ept_pointer(const struct ept *ept)
 bool ept_lookup(const struct ept *ept, gpa1_t at, struct ept_leaf *out)
 {
 	const u64 *table = ept->root;
-	u32 level = EPT_LEVELS;
-	u64 entry = at.at < ept->limit ? ept_entry_get(&table[ept_index(at.at, level)]) : 0;
+	u32 level = EPT_LEVELS, shift = PAGE_SHIFT + 9 * (EPT_LEVELS - 1);
+	u64 entry = at.at < ept->limit ? ept_entry_get(&table[ept_index(at.at, level)]) : 0, offset;
 
 	while (ept_entry_is_table(entry)) {
 		table = ept_entry_table(entry);
 		level--;
-		entry = ept_entry_get(&table[ept_index(at.at, level)]);
+		shift -= 9;
+		entry = ept_entry_get(&table[at.at >> shift & (EPT_ENTRIES - 1)]);
 	}
-	*out = (struct ept_leaf){
-		.level = level,
-		.mapped = entry != 0,
-		.special = (entry & EPT_ENTRY_SPECIAL) != 0,
-		.from = { round_down(at.at, ept_span(level)) },
-		.size = ept_span(level),
-		.rights = (enum ept_rights)(entry & EPT_ENTRY_RIGHTS),
-		.type = ept_entry_type(entry),
-	};
-	if (entry & EPT_ENTRY_HELD)
-		out->rights |= EPT_W;
-	if (out->mapped)
-		out->hpa.at = (entry & EPT_ENTRY_ADDRESS) + (at.at - out->from.at);
+	out->level = level;
+	out->mapped = entry != 0;
+	out->special = (entry & EPT_ENTRY_SPECIAL) != 0;
+	out->size = 1ull << shift;
+	offset = at.at & (out->size - 1);
+	out->from.at = at.at - offset;
+	out->hpa.at = entry ? (entry & EPT_ENTRY_ADDRESS) + offset : 0;
+	out->rights = (enum ept_rights)((entry & EPT_ENTRY_RIGHTS) | (entry & EPT_ENTRY_HELD ? EPT_W : 0));
+	out->type = ept_entry_type(entry);
 	return out->mapped;
 }
 

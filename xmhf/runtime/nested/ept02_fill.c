@@ -39,7 +39,6 @@ static ALWAYS_INLINE void fill_small(struct ept02 *e, struct ept02_table *t, u32
 	const u64 *from12 = t->from12;
 	u64 *writable = e->writable;
 	const u32 mask = e->writable_mask;
-	const u64 wrong = e->rules->reserved_leaf[1];
 	u64 lowest = t->lowest, highest = t->highest;
 
 	for (; i < end; i++) {
@@ -49,9 +48,9 @@ static ALWAYS_INLINE void fill_small(struct ept02 *e, struct ept02_table *t, u32
 			continue;
 		entry12 = ept12_entry_get(&from12[i]);
 		leaf = ept02_leaf(&range, accessed_dirty, entry12);
-		if (!leaf || (entry12 & wrong))
+		if (!leaf)
 			continue;
-		to = entry12 & EPT_ENTRY_ADDRESS;
+		to = entry12 & EPT_ENTRY_ADDRESS;	/* with a reserved bit set it is in no range */
 		if (__builtin_expect(to - range.from >= range.size, 0)) {
 			range = range_for_leaves(e, t, to);
 			if (!range.size)	/* EPT01 has nothing there, nor perhaps for the rest */

@@ -126,13 +126,20 @@ struct ept02_table *ept02_find(const struct ept02 *e, gpa1_t source, u64 round)
 	return t;
 }
 
+/* What is remembered of EPT01 isn't so any more for @page. */
+static void forget_range(struct ept02 *e, gpa1_t page)
+{
+	if (page.at - e->range.from < e->range.size)
+		e->range.size = 0;
+}
+
 /* Leaves from before @page was tracked go, if there may be any; and nobody may hold on to them. */
 void ept02_keep_off(struct ept02 *e, gpa1_t page)
 {
 	u32 number = (u32)(page.at >> PAGE_SHIFT) & e->writable_mask;
 	u64 *word = &e->writable[number >> 6], bit = 1ull << (number & 63);
 
-	e->range.size = 0;
+	forget_range(e, page);
 	if (!(*word & bit))
 		return;
 	ept02_drop_leaves(e, page.at, page.at + PAGE_MASK);
@@ -147,7 +154,7 @@ void ept02_expose(struct ept02 *e, gpa1_t source)
 		e->exposed += t->source.at == source.at && !t->exposed;
 		t->exposed |= t->source.at == source.at;
 	}
-	e->range.size = 0;
+	forget_range(e, source);
 }
 
 static void index_add(struct ept02 *e, struct ept02_table *t, gpa1_t source)
@@ -178,7 +185,7 @@ static void index_remove(struct ept02 *e, struct ept02_table *t)
 	if (ept02_find(e, t->source, ~0ull))
 		return;
 	e->tracker->untrack(e->ctx, t->source);
-	e->range.size = 0;
+	forget_range(e, t->source);
 }
 
 /* ---- coming and going ---- */

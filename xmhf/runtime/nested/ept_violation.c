@@ -27,6 +27,7 @@ static void make_room(struct nested *n)
 			nested_ept_put(&n->cached[i]);
 }
 
+/* Other than EPT02_RESUME. */
 static enum verdict answer(struct vcpu *v, struct nested_vmcs *c, enum ept02_answer what, const struct ept02_fault *f,
 			   u64 ours)
 {
@@ -48,34 +49,50 @@ static enum verdict answer(struct vcpu *v, struct nested_vmcs *c, enum ept02_ans
 	return guest_retry((u32)ours);
 }
 
+/* All but f->ept12, which is for ept02_fault(). */
+static void fault_begin(struct ept02_fault *f, struct vcpu *v, u64 at, u64 want)
+{
+	f->at.at = at;
+	f->want = (enum ept_rights)want;
+	f->log = NULL;
+	f->stream = &v->nested->ept.stream;
+	f->ahead = false;
+}
+
 enum verdict nested_ept_violation(struct vcpu *v)
 {
 	struct nested_vmcs *c = v->nested->current;
 	u64 at = vmcs_read(GUEST_PHYSICAL_ADDR), ours = vmcs_read(EXIT_QUALIFICATION);
-	struct ept_log log = { .m = c->m };
-	const struct ept12_log log12 = ept_event_log(&log);
-	struct ept02_fault f = {
-		.at = { at }, .want = (enum ept_rights)(ours & QUAL_ACCESS), .stream = &v->nested->ept.stream,
-		.log = secondary_controls(c->m) & SECONDARY_PML ? &log12 : NULL,
-	};
+	struct ept_log log;
+	struct ept12_log log12;
+	struct ept02_fault f;
 	enum ept02_answer what;
 
-	if ((u16)vmcs_read32(EXIT_REASON) == EXIT_EPT_MISCONFIG)
-		panic("CPU %u: EPT02 is misconfigured at 0x%llx", v->index, at);
 	if (!(secondary_controls(c->m) & SECONDARY_EPT))
 		return guest_ept_violation_at(v, at, (u32)ours);
+	fault_begin(&f, v, at, ours & QUAL_ACCESS);
+	if (secondary_controls(c->m) & SECONDARY_PML) {
+		log = (struct ept_log){ .m = c->m };
+		log12 = ept_event_log(&log);
+		f.log = &log12;
+	}
 	lock_take(&ept01_lock);
 	what = ept02_fault(&ept02, c->ept02, &f);
 	lock_drop(&ept01_lock);
-	return answer(v, c, what, &f, ours);
+	return what == EPT02_RESUME ? guest_retry((u32)ours) : answer(v, c, what, &f, ours);
+}
+
+enum verdict nested_ept_misconfigured(struct vcpu *v)
+{
+	panic("CPU %u: EPT02 is misconfigured at 0x%llx", v->index, vmcs_read(GUEST_PHYSICAL_ADDR));
 }
 
 void nested_ept_ahead(struct vcpu *v, struct nested_vmcs *c)
 {
-	struct ept02_fault f = {
-		.at = { c->fault_at }, .want = (enum ept_rights)c->fault_want, .stream = &v->nested->ept.stream, .ahead = true,
-	};
+	struct ept02_fault f;
 
+	fault_begin(&f, v, c->fault_at, c->fault_want);
+	f.ahead = true;
 	c->fault_want = 0;
 	if (!(secondary_controls(c->m) & SECONDARY_EPT) || !c->ept02 || !ept02_is_of(c->ept02, c->eptp12))
 		return;

@@ -52,7 +52,7 @@ static const struct l2_exit_rule {
 	[EXIT_RDMSR]		= { l1_wants_rdmsr,	l2_rdmsr },
 	[EXIT_WRMSR]		= { l1_wants_wrmsr,	l2_wrmsr },
 	[EXIT_EPT_VIOLATION]	= { l1_never_wants,	nested_ept_violation },
-	[EXIT_EPT_MISCONFIG]	= { l1_never_wants,	nested_ept_violation },
+	[EXIT_EPT_MISCONFIG]	= { l1_never_wants,	nested_ept_misconfigured },
 	[EXIT_PREEMPTION_TIMER]	= { l1_wants_timer,	nested_after_entry },
 	[EXIT_VMFUNC]		= { l1_wants_vmfunc,	l2_vmfunc },
 };

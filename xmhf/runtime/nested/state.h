@@ -246,6 +246,7 @@ void nested_watch(struct watch *w, const gpa1_t *page);
  * With VMCS02 current.
  */
 enum verdict nested_ept_violation(struct vcpu *v);
+enum verdict nested_ept_misconfigured(struct vcpu *v);		/* EPT02 itself: ours, and the end */
 
 /* L1 may have mended what it was told of: then L2 needn't come back for it. Before nested_ept_pointer. */
 void nested_ept_ahead(struct vcpu *v, struct nested_vmcs *c);
