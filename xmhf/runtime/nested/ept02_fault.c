@@ -30,7 +30,6 @@ static enum ept02_answer install(struct ept02 *e, struct ept02_table *t, u64 ent
 	u64 offset = f->at.at & (ept_span(t->level) - 1);
 	gpa1_t at = { (entry12 & EPT_ENTRY_ADDRESS) + offset };
 	u32 i = ept_index(f->at.at, t->level);
-	u64 leaf;
 
 	f->ept12.at = at;
 	if (!ept02_find_range(e, at))
@@ -49,13 +48,9 @@ static enum ept02_answer install(struct ept02 *e, struct ept02_table *t, u64 ent
 		i = ept_index(f->at.at, t->level);
 		entry12 = ept02_source(t, i);
 	}
-	leaf = ept02_leaf(&e->range, t->accessed_dirty, entry12);
 	if (ept02_is_link(t, t->entries[i]))
 		ept02_unlink(e, ept02_table_of(e, t->entries[i]));
-	ept02_slot_write(e, t, i, leaf);
-	if (leaf)
-		ept02_note_leaf(e, t, leaf, entry12 & EPT_ENTRY_ADDRESS);
-	if (f->want & ~leaf)
+	if (f->want & ~ept02_install(e, t, i, entry12))
 		return EPT02_PROTECTED;
 	ept02_touch(e, t, f->at);
 	ept02_fill_around(e, t, f);
@@ -73,7 +68,7 @@ static bool install_new(struct ept02 *e, struct ept02_table *t, u64 entry12, con
 	if (around)
 		ept02_fill_around(e, t, f);
 	else
-		ept02_fill(e, t, i, i + 1);
+		(void)ept02_install(e, t, i, entry12);
 	return t->entries[i] && !(f->want & ~t->entries[i]);
 }
 

@@ -100,7 +100,7 @@ static __attribute__((noinline)) void fill_any(struct ept02 *e, struct ept02_tab
 	}
 }
 
-void ept02_fill(struct ept02 *e, struct ept02_table *t, u32 i, u32 end)
+static void fill(struct ept02 *e, struct ept02_table *t, u32 i, u32 end)
 {
 	ept02_note_filled(t, i, end);
 	t->special |= e->range.special;
@@ -121,5 +121,5 @@ void ept02_fill_around(struct ept02 *e, struct ept02_table *t, const struct ept0
 	stream->window = from == stream->next && stream->window ? MIN(stream->window * 2, EPT_ENTRIES) : WINDOW_FIRST;
 	end = MIN(first + stream->window, EPT_ENTRIES);
 	stream->next = from + (u64)(end - i) * span;
-	ept02_fill(e, t, first, end);
+	fill(e, t, first, end);
 }

@@ -34,31 +34,25 @@ static void sync_link(struct ept02 *e, struct ept02_table *c, u64 entry12)
 		ept02_unlink(e, c);
 }
 
-static u64 leaf_now(struct ept02 *e, const struct ept02_table *t, u64 entry12)
+static bool has_leaf(struct ept02 *e, const struct ept02_table *t, u64 entry12)
 {
-	gpa1_t to = { entry12 & EPT_ENTRY_ADDRESS };
-
-	if (ept12_classify(e->rules, entry12, t->level) != EPT12_LEAF || !ept02_find_range(e, to) ||
-	    !ept02_range_has_leaves(e, t->level))
-		return 0;
-	return ept02_leaf(&e->range, t->accessed_dirty, entry12);
+	return ept12_classify(e->rules, entry12, t->level) == EPT12_LEAF &&
+	       ept02_find_range(e, (gpa1_t){ entry12 & EPT_ENTRY_ADDRESS }) && ept02_range_has_leaves(e, t->level);
 }
 
 static void sync_slot(struct ept02 *e, struct ept02_table *t, u32 i)
 {
-	u64 slot = ept_entry_get(&t->entries[i]), entry12, leaf;
+	u64 slot = ept_entry_get(&t->entries[i]), entry12;
 
 	if (!slot)
 		return;
 	entry12 = ept12_entry_get(&t->from12[i]);
-	if (ept02_is_link(t, slot)) {
+	if (ept02_is_link(t, slot))
 		sync_link(e, ept02_table_of(e, slot), entry12);
-		return;
-	}
-	leaf = leaf_now(e, t, entry12);
-	ept02_slot_write(e, t, i, leaf);
-	if (leaf)
-		ept02_note_leaf(e, t, leaf, entry12 & EPT_ENTRY_ADDRESS);
+	else if (has_leaf(e, t, entry12))
+		(void)ept02_install(e, t, i, entry12);
+	else
+		ept02_slot_write(e, t, i, 0);
 }
 
 /* How many slots in a row are bit for bit what EPT12 has, of @count > 0. */

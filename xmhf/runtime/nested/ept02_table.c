@@ -68,6 +68,16 @@ void ept02_note_leaf(const struct ept02 *e, struct ept02_table *t, u64 leaf, u64
 		note_large_writable(e, to, ept_span(t->level));
 }
 
+u64 ept02_install(struct ept02 *e, struct ept02_table *t, u32 i, u64 entry12)
+{
+	u64 leaf = ept02_leaf(&e->range, t->accessed_dirty, entry12);
+
+	ept02_slot_write(e, t, i, leaf);
+	if (leaf)
+		ept02_note_leaf(e, t, leaf, entry12 & EPT_ENTRY_ADDRESS);
+	return leaf;
+}
+
 void ept02_clear(struct ept02 *e, struct ept02_table *t)
 {
 	for (u32 end, i = ept02_filled(t, 0, &end); i < EPT_ENTRIES; i = ept02_filled(t, end, &end))

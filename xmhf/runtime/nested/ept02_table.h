@@ -153,8 +153,7 @@ void ept02_drop_leaves(struct ept02 *e, u64 from, u64 last);
 /* Flushes; tables in limbo become free. */
 void ept02_flush(struct ept02 *e);
 
-/* Fills empty slots of @t, from @i up to @end, or near that of f->at, if EPT12 has leaves for them; e->range is that of one of them. */
-void ept02_fill(struct ept02 *e, struct ept02_table *t, u32 i, u32 end);
+/* Fills empty slots of @t near that of f->at, whose range e->range is, if EPT12 has leaves for them. */
 void ept02_fill_around(struct ept02 *e, struct ept02_table *t, const struct ept02_fault *f);
 
 /* Makes e->range that of @at; false: EPT01 has nothing there. */
@@ -191,6 +190,9 @@ static inline void ept02_note_writable(u64 *writable, u32 mask, u64 to)
 {
 	__asm__ volatile("btsl %1, (%0)" : : "r"(writable), "r"((u32)(to >> PAGE_SHIFT) & mask) : "cc", "memory");
 }
+
+/* Slot @i of @t becomes what EPT01 makes of the leaf @entry12, within e->range: returned; 0: nothing. */
+u64 ept02_install(struct ept02 *e, struct ept02_table *t, u32 i, u64 entry12);
 
 /* @t has @leaf now, made of an entry of EPT12 that leads to the page @to of L1's, within e->range. */
 void ept02_note_leaf(const struct ept02 *e, struct ept02_table *t, u64 leaf, u64 to);
