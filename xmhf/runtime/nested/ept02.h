@@ -26,7 +26,7 @@ struct ept02_ops {
 	bool (*lookup)(void *ctx, gpa1_t at, struct ept_leaf *leaf);
 	/*
 	 * L1's page at @page, to be read, and if @writable to be marked as L1 could, as long as ept02_drop isn't told of it.
-	 * NULL: no memory of L1's, it reads as ones.
+	 * NULL: no memory of L1's, it reads as ones. *@writable starts as false.
 	 */
 	u64 *(*page)(void *ctx, gpa1_t page, bool *writable);
 	/* As in struct ept12_memory. It need not be noticed by the tracker: what A and D allow is only taken after. */

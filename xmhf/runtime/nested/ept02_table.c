@@ -9,9 +9,10 @@ static const u64 ones[EPT_ENTRIES] = { [0 ... EPT_ENTRIES - 1] = ~0ull };
 
 const u64 *ept02_page(const struct ept02 *e, gpa1_t page, bool *writable)
 {
-	const u64 *found = e->ops->page(e->ctx, page, writable);
+	const u64 *found;
 
-	*writable &= found != NULL;
+	*writable = false;
+	found = e->ops->page(e->ctx, page, writable);
 	return found ? found : ones;
 }
 
@@ -233,7 +234,8 @@ void ept02_flush(struct ept02 *e)
 		struct ept02_table *t = e->limbo;
 
 		e->limbo = t->next;
-		memset(t->entries, 0, PAGE_SIZE);
+		for (u32 end, i = ept02_filled(t, 0, &end); i < EPT_ENTRIES; i = ept02_filled(t, end, &end))
+			memset(&t->entries[i], 0, (end - i) * sizeof(u64));
 		t->next = e->free;
 		e->free = t;
 	}

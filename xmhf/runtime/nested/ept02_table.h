@@ -128,7 +128,6 @@ void ept02_unlink(struct ept02 *e, struct ept02_table *t);
 /* Empties every slot. */
 void ept02_clear(struct ept02 *e, struct ept02_table *t);
 
-
 /* What of an address of L2's tells which table at @level translates it. */
 static inline u64 ept02_region(gpa2_t at, u32 level) { return at.at >> (PAGE_SHIFT + 9 * level); }
 
