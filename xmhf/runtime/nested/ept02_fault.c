@@ -57,6 +57,12 @@ static enum ept02_answer install(struct ept02 *e, struct ept02_table *t, u64 ent
 	return EPT02_RESUME;
 }
 
+/* Is the page beside slot @i there too, and new? Who maps page by page, after each violation, has no neighbours to look for. */
+static bool has_company(const struct ept02_table *t, u32 i)
+{
+	return !t->entries[i ^ 1] && ept_entry_present(ept12_entry_get(&t->from12[i ^ 1]));
+}
+
 /* Most faults: @t has 4 KiB pages, and nothing for this one yet. False: there is more to it. */
 static bool install_new(struct ept02 *e, struct ept02_table *t, u64 entry12, const struct ept02_fault *f, bool around)
 {
@@ -65,14 +71,14 @@ static bool install_new(struct ept02 *e, struct ept02_table *t, u64 entry12, con
 	if (t->level > 1 || t->entries[i] || !ept02_find_range(e, (gpa1_t){ entry12 & EPT_ENTRY_ADDRESS }))
 		return false;
 	ept02_touch(e, t, f->at);
-	if (around)
+	if (around && has_company(t, i))
 		ept02_fill_around(e, t, f);
 	else
 		(void)ept02_install(e, t, i, entry12);
 	return t->entries[i] && !(f->want & ~t->entries[i]);
 }
 
-/* The same, with neighbours if @around. EPT01 may allow more than what we remember of it. */
+/* With neighbours if @around. EPT01 may allow more than what we remember of it. */
 static enum ept02_answer map(struct ept02 *e, struct ept02_table *t, u64 entry12, struct ept02_fault *f, bool around)
 {
 	enum ept02_answer answer;
