@@ -43,7 +43,7 @@ static struct machine {
 	bool exposed;			/* and was told that L2 may write there */
 	struct cpu cpu[CPUS];
 	struct seen seen[2][2][SAMPLES];	/* by root page, A/D */
-	u32 flushes, lookups, walked_pages;
+	u32 flushes, lookups, walked_pages, marks;
 	struct { u64 source; u8 level; } role[8192];	/* of tables since the last flush */
 } m;
 
@@ -98,8 +98,11 @@ static bool lookup(void *ctx, gpa1_t at, struct ept_leaf *leaf)
 
 static u64 *l1_page(void *ctx, gpa1_t page, bool *writable)
 {
+	struct ept_leaf leaf;
+
 	(void)ctx;
-	*writable = (page.at >> PAGE_SHIFT) % 3 != 0;	/* some are marked by l1_cmpxchg() */
+	*writable = (page.at >> PAGE_SHIFT) % 3 != 0 &&		/* some are marked by l1_cmpxchg() */
+		    ept_lookup(&m.ept01, page, &leaf) && (leaf.rights & EPT_W);
 	CHECK((page.at & PAGE_MASK) == 0);
 	return page.at - TABLES12_AT < TABLES12 * PAGE_SIZE ? m.table12[(page.at - TABLES12_AT) >> PAGE_SHIFT] : NULL;
 }
@@ -109,6 +112,7 @@ static bool l1_cmpxchg(void *ctx, gpa1_t at, u64 old, u64 new)
 	u64 *entry = (u64 *)((u8 *)m.table12 + (at.at - TABLES12_AT));
 
 	(void)ctx;
+	m.marks++;
 	CHECK(at.at - TABLES12_AT < TABLES12 * PAGE_SIZE);
 	CHECK((old & ~new) == 0 && ((old ^ new) & ~EPT_ENTRY_MARKS) == 0);
 	if (*entry != old)

@@ -298,6 +298,31 @@ PROMISE(a_protected_page_leaves_ept02_and_is_told_of)
 	machine_stop();
 }
 
+PROMISE(a_table_that_is_protected_is_not_marked_behind_the_hypapps_back)
+{
+	small_pages(true, 0);
+	touch(cpu, 0, EPT_R);
+	m.marks = 0;
+	touch(cpu, PAGE_SIZE, EPT_R);
+	assert_int_equal(m.marks, 0);			/* known to be L1's to write */
+	protect(table_at(3), PAGE_SIZE, EPT_R);
+	touch(cpu, 2 * PAGE_SIZE, EPT_R);
+	touch(cpu, 3 * PAGE_SIZE, EPT_R);
+	assert_int_equal(m.marks, 2);
+	machine_stop();
+}
+
+PROMISE(who_maps_page_by_page_gets_page_by_page)
+{
+	small_pages(false, 0);
+	l1_write(3, 1, 0);
+	touch(cpu, 0, EPT_R);
+	assert_int_equal(rights_of(2 * PAGE_SIZE), 0);
+	touch(cpu, 2 * PAGE_SIZE, EPT_R);		/* its neighbour is there */
+	assert_int_equal(rights_of(7 * PAGE_SIZE), EPT_RWX);
+	machine_stop();
+}
+
 PROMISE(what_ept01_gains_is_seen_without_being_told)
 {
 	struct ept02_fault f;
@@ -560,6 +585,8 @@ RUN(
 	T(other_cpus_flush_when_they_enter),
 	T(a_protection_owes_a_flush_even_if_invept_took_the_leaf_before),
 	T(a_protected_page_leaves_ept02_and_is_told_of),
+	T(a_table_that_is_protected_is_not_marked_behind_the_hypapps_back),
+	T(who_maps_page_by_page_gets_page_by_page),
 	T(what_ept01_gains_is_seen_without_being_told),
 	T(redirected_pages_follow_their_redirection),
 	T(a_page_that_becomes_a_table_is_no_longer_writable_unnoticed), T(a_watched_page_is_only_written_after_its_watcher_was_told),
