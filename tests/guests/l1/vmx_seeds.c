@@ -241,7 +241,10 @@ static u64 new_value(u32 field)
 	return mutated(old, width_of(field));
 }
 
-static bool is_address(u32 field) { return field == VMCS_LINK_POINTER || (FIELD_IS_64(field) && field < TSC_OFFSET) || field == VIRTUAL_APIC_ADDR; }
+static bool is_address(u32 field)
+{
+	return field == VMCS_LINK_POINTER || field == VIRTUAL_APIC_ADDR || (FIELD_IS_64(field) && field < TSC_OFFSET);
+}
 
 /* The SDM leaves open which of two reasons to fail an entry names, and one that fails by its link pointer says so. */
 static u32 pick(const u16 *fields, u32 count, bool alone)
