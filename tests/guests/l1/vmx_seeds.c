@@ -399,7 +399,7 @@ static void seed(u32 number)
 	memory_and_registers();
 	say("R %u %s ", number, l2_mode_names[mode]);
 	put_code();
-	if (chance(30))
+	if (chance(60))
 		stir();
 	changes = random(CHANGES_MAX + 1);
 	for (u32 i = 0; i < changes; i++) {
