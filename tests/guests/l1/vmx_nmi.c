@@ -307,6 +307,24 @@ static void failures(void)
 	}
 }
 
+/* And it leaves L2's own blocking as it was: after an L2 whose NMIs were blocked to its end, and where it injects one. */
+static void failures_after_blocking(void)
+{
+	const struct setting *exiting = &settings[1];
+
+	start(exiting, BLOCKING_NMI, 0, &none);
+	result_l2("NMI exiting, blocked in L2", &l2, l2_run(&l2));
+	start(exiting, 0, 0, &none);
+	vmcs_set(GUEST_CR4, 0);
+	result_l2("NMI exiting, entry fails after that", &l2, l2_run(&l2));
+	say("R NMI exiting, L2's blocking after that: %llx\n", vmcs_get(GUEST_INTERRUPTIBILITY));
+	start(exiting, 0, EVENT(TYPE_NMI, NMI_TRAP), &none);
+	vmcs_set(GUEST_RFLAGS, 0);
+	result_l2("NMI exiting, entry that injects one fails", &l2, l2_run(&l2));
+	say("R NMI exiting, L2's blocking after that, too: %llx\n", vmcs_get(GUEST_INTERRUPTIBILITY));
+	unblock();
+}
+
 void guest_main(void)
 {
 	if (!l1_begin())
@@ -317,6 +335,7 @@ void guest_main(void)
 	if (!l1_first_run(1, sender))
 		say("R no second CPU: true\n");
 	failures();
+	failures_after_blocking();
 	for (const struct setting *s = settings; s < settings + ARRAY_SIZE(settings); s++) {
 		if (!CAN_PIN(s->pin) || !CAN_PRIMARY(s->primary))
 			continue;

@@ -53,6 +53,8 @@ static u64 save(const struct vcpu *v, struct nested *n, struct nested_vmcs *c)
 {
 	u64 changed = vmcs02_save(v, c, &n->exit);
 
+	if (n->exit.reason & EXIT_REASON_ENTRY_FAILED)
+		return changed;			/* the guest's fields stay, and nmi_blocked may be of the L2 before */
 	if (n->nmi_blocked && !(c->m->GUEST_INTERRUPTIBILITY & BLOCKING_NMI)) {
 		c->m->GUEST_INTERRUPTIBILITY |= BLOCKING_NMI;
 		changed |= HOT(GUEST_INTERRUPTIBILITY);
