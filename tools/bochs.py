@@ -67,6 +67,9 @@ class Session(emulator.Session):
         (self.folder / "bochsrc").write_text(self._bochsrc(root / "usr/share/bochs"))
         command = [libraries / "ld-linux-x86-64.so.2", "--library-path", libraries,
                    root / "usr/bin/bochs-bin", "-q", "-f", "bochsrc"]
+        if machine.debugger:
+            (self.folder / "commands").write_text("\n".join(machine.debugger) + "\n")
+            command += ["-debugger", "-rc", "commands"]
         if machine.max_ticks:
             command += ["-benchmark", str(-(-machine.max_ticks // 1_000_000))]
         return command
@@ -101,7 +104,7 @@ class Session(emulator.Session):
 
     def log(self):
         path = self.folder / "bochs.log"
-        if not path.exists():
+        if self.machine.debugger or not path.exists():
             return super().log()
         return path.read_text(errors="replace")
 
@@ -139,6 +142,7 @@ class Machine(emulator.Machine):
     time0: int = RTC_START
     max_ticks: int = 0          # end after so many ticks, rounded up to a million
     extra: tuple = ()           # further bochsrc lines
+    debugger: tuple = ()        # commands for Bochs' debugger, instead of running at once; what it says is Result.log
 
     session = Session
 

@@ -3,7 +3,9 @@
  * What nested operations cost, as L1 sees it: TSC ticks (in Bochs, instructions), and what a hypervisor built to count
  * executed for them. A line for each:
  *	FACT bench NAME n ticks exits fields vmptrlds vmclears invalidations msrs
- * which are totals of n times. tests/bench/bench.py makes its table of them.
+ * which are totals of n times; tests/bench/bench.py makes its table of them. Then
+ *	FACT began NAME tick
+ * by which tests/bench/profile.py finds it again.
  */
 #include "ept.h"
 #include "rounds.h"
@@ -54,7 +56,7 @@ static u8 *buffer;			/* PAGES pages, on a large page */
 
 /* ---- measuring ---- */
 
-struct measure { u32 ticks; u64 costs[XMHF_COSTS]; };
+struct measure { u64 began; u32 ticks; u64 costs[XMHF_COSTS]; };
 
 static void costs_now(u64 *costs)
 {
@@ -68,15 +70,14 @@ static void begin(struct measure *m)
 {
 	*m = (struct measure){ 0 };
 	costs_now(m->costs);
-	m->ticks = (u32)rdtsc();
+	m->began = rdtsc();
 }
 
 static struct measure end(const struct measure *from)
 {
 	static struct measure none;		/* what measuring itself takes */
-	struct measure now = { .ticks = (u32)rdtsc() };
+	struct measure now = { .began = from->began, .ticks = (u32)(rdtsc() - from->began) };
 
-	now.ticks -= from->ticks;
 	costs_now(now.costs);
 	for (u32 i = 0; i < XMHF_COSTS; i++)
 		now.costs[i] -= from->costs[i] + none.costs[i];
@@ -90,12 +91,12 @@ static void tell(const char *name, u32 n, const struct measure *m)
 	say("FACT bench %s %u %u", name, n, m->ticks);
 	for (u32 i = 0; i < XMHF_COSTS; i++)
 		say(" %u", (u32)m->costs[i]);
-	say("\n");
+	say("\nFACT began %s %llx\n", name, m->began);
 }
 
 static void tell_difference(const char *name, u32 n, const struct measure *m, const struct measure *without)
 {
-	struct measure d = { .ticks = m->ticks > without->ticks ? m->ticks - without->ticks : 0 };
+	struct measure d = { .began = m->began, .ticks = m->ticks > without->ticks ? m->ticks - without->ticks : 0 };
 
 	for (u32 i = 0; i < XMHF_COSTS; i++)
 		d.costs[i] = m->costs[i] > without->costs[i] ? m->costs[i] - without->costs[i] : 0;
