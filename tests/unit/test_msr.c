@@ -45,6 +45,22 @@ enum verdict hypapp_verdict(const struct vcpu *v, enum xmhf_result result)
 void ept01_retype(void) { retypes++; }
 
 /* apic_base.c has its own test. */
+static bool vmx_operation;
+static u32 nested_writes;
+
+bool nested_is_on(const struct vcpu *v)
+{
+	(void)v;
+	return vmx_operation;
+}
+
+bool nested_msr_write(struct vcpu *v, u32 msr, u64 value)
+{
+	(void)v;
+	nested_writes++;
+	return guest_msr_write(msr, value);
+}
+
 bool apic_base_read(u32 msr, u64 *value)
 {
 	assert_int_equal(msr, MSR_APIC_BASE);
@@ -127,6 +143,19 @@ PROMISE(an_msr_that_is_not_listed_is_the_hardwares)
 	assert_true(reads_as(UNLISTED, 0x1122334455667788));
 	assert_true(writes(UNLISTED, 0x8877665544332211));
 	assert_true(*cpu_msr(UNLISTED) == 0x8877665544332211);
+}
+
+PROMISE(a_write_in_vmx_operation_goes_by_the_nested_part)
+{
+	start();
+	cpu_add_msr(UNLISTED, 0);
+	nested_writes = 0;
+	vmx_operation = true;
+	assert_true(writes(UNLISTED, 1));
+	vmx_operation = false;
+	assert_int_equal(nested_writes, 1);
+	assert_true(writes(UNLISTED, 2));
+	assert_int_equal(nested_writes, 1);
 }
 
 static bool refuses_odd(u32 msr, u64 before, u64 value) { return !(value & 1); }
@@ -423,7 +452,7 @@ PROMISE(exactly_the_listed_msrs_exit)
 	}
 }
 
-RUN(T(an_msr_that_is_not_listed_is_the_hardwares),
+RUN(T(an_msr_that_is_not_listed_is_the_hardwares), T(a_write_in_vmx_operation_goes_by_the_nested_part),
     T(an_msr_that_is_not_listed_faults_exactly_when_the_hardware_does), T(a_fault_changes_no_register),
     T(hidden_msrs_fault_on_read_and_write_though_the_cpu_has_them),
     T(vmx_capabilities_are_those_offered_and_cannot_be_written),

@@ -18,6 +18,18 @@ enum verdict hypapp_verdict(const struct vcpu *v, enum xmhf_result result) { ret
 void ept01_retype(void) { }
 struct vmx_caps_offered nested_caps;
 bool caps_has_msr(const struct vmx_caps_offered *offered, u32 msr) { return false; }
+bool nested_is_on(const struct vcpu *v)
+{
+	(void)v;
+	return false;
+}
+
+bool nested_msr_write(struct vcpu *v, u32 msr, u64 value)
+{
+	(void)v;
+	return guest_msr_write(msr, value);
+}
+
 bool apic_base_read(u32 msr, u64 *value) { return false; }
 bool apic_base_write(u32 msr, u64 value) { return false; }
 void cpuid_policy_init(void) { }

@@ -47,14 +47,6 @@ static bool faults(enum verdict verdict, enum vector vector, int error)
 	return verdict == INJECT && cpu.vcpu.event_info == vector && cpu.vcpu.event_error == (u32)error;
 }
 
-PROMISE(success_clears_the_arithmetic_flags_and_no_others)
-{
-	start();
-	assert_true(leaves(nested_succeed(), 0));
-	vmcs_write(GUEST_RFLAGS, OTHERS);
-	assert_true(leaves(nested_succeed(), 0));
-}
-
 PROMISE(without_a_current_vmcs_failure_is_cf)
 {
 	start();
@@ -106,6 +98,6 @@ PROMISE(real_v86_and_compatibility_mode_have_no_vmx_instructions)
 	assert_true(faults(nested_refuses_mode(&cpu.vcpu), UD_FAULT, -1));
 }
 
-RUN(T(success_clears_the_arithmetic_flags_and_no_others), T(without_a_current_vmcs_failure_is_cf),
+RUN(T(without_a_current_vmcs_failure_is_cf),
     T(with_a_current_vmcs_failure_is_zf_and_the_error_is_told), T(in_vmx_operation_at_cpl_0_nothing_is_refused),
     T(undefined_comes_before_the_privilege), T(real_v86_and_compatibility_mode_have_no_vmx_instructions))

@@ -113,6 +113,34 @@ PROMISE(what_a_cpu_would_fault_at_or_mark_is_left_alone)
 	}
 }
 
+PROMISE(a_walk_once_made_is_made_again_when_an_entry_changed)
+{
+	u64 *other, first;
+
+	for (u32 level = 4; level >= 1; level--) {
+		start();
+		assert_true(reads(LINEAR) && reads(LINEAR));
+		*entry(level) &= ~P;
+		assert_false(reads(LINEAR));
+		*entry(level) |= P;
+		assert_true(reads(LINEAR) && reads(LINEAR));
+		*entry(level) &= ~A;
+		assert_false(reads(LINEAR));
+		stop();
+	}
+	start();
+	assert_true(reads(LINEAR));
+	other = page();
+	*entry(1) = (uptr)other | OK;
+	assert_true(peek(&p, LINEAR, &first, 8) && first == 0);
+	*entry(1) = (uptr)data | OK;
+	assert_true(reads(LINEAR));
+	vmcs_write(GUEST_CR3, (uptr)other);
+	assert_false(reads(LINEAR));
+	free(other);
+	stop();
+}
+
 PROMISE(a_user_page_under_smap_and_other_keys_are_left_alone)
 {
 	start();
@@ -184,6 +212,7 @@ PROMISE(what_ept01_has_there_is_asked_again_when_it_changed)
 }
 
 RUN(T(four_levels_lead_to_the_bytes), T(what_a_cpu_would_fault_at_or_mark_is_left_alone),
+    T(a_walk_once_made_is_made_again_when_an_entry_changed),
     T(a_user_page_under_smap_and_other_keys_are_left_alone), T(a_range_over_a_page_is_left_alone),
     T(a_large_page_leads_to_the_bytes_and_its_reserved_bits_do_not), T(pae_paging_starts_at_the_registers),
     T(what_ept01_has_there_is_asked_again_when_it_changed))

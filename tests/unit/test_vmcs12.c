@@ -122,7 +122,7 @@ PROMISE(what_exits_report_is_read_only)
 		const struct vmcs12_slot *slot = vmcs12_field(&map, encodings[i]);
 
 		if (slot)
-			assert_int_equal(slot->group == GROUP_EXIT_INFO, (encodings[i] >> 10 & 3) == 1);
+			assert_int_equal(slot->group == GROUP_BIT(GROUP_EXIT_INFO), (encodings[i] >> 10 & 3) == 1);
 	}
 }
 

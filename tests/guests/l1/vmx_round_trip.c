@@ -202,19 +202,23 @@ static void change_host(u32 what)
 	case 5:
 		wrmsr(MSR_PAT, 0x0007040600070406ull ^ 0x0100000000000000ull);
 		break;
+	case 6:
+		wrmsr(MSR_EFER, rdmsr(MSR_EFER) ^ EFER_SCE);
+		break;
 	}
 }
 
 static void host_state(void)
 {
 	begin();
-	for (u32 what = 0; what < 6; what++) {
-		u64 pat = rdmsr(MSR_PAT);
+	for (u32 what = 0; what < 7; what++) {
+		u64 pat = rdmsr(MSR_PAT), efer = rdmsr(MSR_EFER);
 
 		change_host(what);
 		RUN("L1 changed a state of its own", cpuid_call);
-		say("R PAT after it %u: %llx\n", what, rdmsr(MSR_PAT));
+		say("R MSRs after it %u: %llx %llx %llx\n", what, rdmsr(MSR_PAT), rdmsr(MSR_EFER), rdmsr(MSR_SYSENTER_EIP));
 		wrmsr(MSR_PAT, pat);
+		wrmsr(MSR_EFER, efer);
 	}
 	vmcs_set(HOST_SYSENTER_CS, 0x77);
 	RUN("another host SYSENTER_CS", cpuid_call);
@@ -250,6 +254,38 @@ static void vmcss(void)
 		result_l2_f(l2_run(l), "VMCS %u of many", n);
 		say("R VMCS %u has: %llx %llx %llx\n", n, rdmsr(MSR_SYSENTER_CS), vmcs_get(GUEST_SYSENTER_CS), vmcs_get(ENTRY_ERROR_CODE));
 	}
+}
+
+static void loaded(const char *name, struct l2 *l)
+{
+	(void)vmx_ptrld(physical(l->vmcs));
+	l->launched = false;
+	say("R %s has: %llx %llx %llx\n", name, vmcs_get(HOST_SYSENTER_CS), vmcs_get(GUEST_SYSENTER_CS), vmcs_get(ENTRY_ERROR_CODE));
+	vmcs_set(GUEST_RIP, L2_CODE_AT);
+	result_l2(name, l, l2_run(l));
+	say("R %s after an exit: %llx %llx\n", name, rdmsr(MSR_SYSENTER_CS), vmcs_get(GUEST_SYSENTER_CS));
+}
+
+/* A VMCS that is clear is what its page says: L1 puts another there, or an older one back. */
+static void pages(void)
+{
+	struct l2 *one = &many[0], *two = &many[1];
+	u8 *kept = page_take();
+
+	(void)vmx_clear(physical(one->vmcs));
+	(void)vmx_clear(physical(two->vmcs));
+	loaded("VMCS as it was cleared", one);
+	(void)vmx_clear(physical(one->vmcs));
+	memcpy(kept, one->vmcs, PAGE);
+	memcpy(one->vmcs, two->vmcs, PAGE);
+	loaded("VMCS of another's page", one);
+	(void)vmx_clear(physical(one->vmcs));
+	memcpy(one->vmcs, kept, PAGE);
+	loaded("VMCS of its own page again", one);
+	vmcs_set(GUEST_SYSENTER_CS, 0x444);
+	(void)vmx_clear(physical(one->vmcs));
+	memcpy(one->vmcs, kept, PAGE);
+	loaded("VMCS of an older page", one);
 }
 
 /* ---- EPT: violations that L1 mends in odd ways, and tables that it frees ---- */
@@ -324,6 +360,7 @@ void guest_main(void)
 	fields();
 	host_state();
 	vmcss();
+	pages();
 	violations(false);
 	if (CAP(EPT_VPID) & EPT_CAP_AD)
 		violations(true);

@@ -105,6 +105,7 @@ static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
 #define MSR_APIC_BASE	0x1b
 #define MSR_PAT		0x277
 #define MSR_EFER	0xc0000080
+#define EFER_SCE	BIT(0)
 #define EFER_LME	BIT(8)
 #define EFER_LMA	BIT(10)
 #define EFLAGS_TF	BIT(8)

@@ -17,7 +17,7 @@
 void interrupts_take(struct vcpu *v, bool wanted)
 {
 	v->pin_ctrls = wanted ? v->pin_ctrls | PIN_EXTINT : v->pin_ctrls & ~PIN_EXTINT;
-	vmcs_use(v->vmcs01);
+	vmcs_use(&v->vmcs01);
 	vmcs_write(PIN_CTRLS, v->pin_ctrls);
 	vmcs_write(EXIT_CTRLS, wanted ? vmx_caps.exit | EXIT_ACK_INTR : vmx_caps.exit);
 	nested_follow_interrupts(v);

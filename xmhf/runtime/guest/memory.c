@@ -62,6 +62,18 @@ bool guest_write_physical(gpa1_t at, const void *from, size_t length)
 	return machine_is_memory(at.at) && allowed(at, length, EPT_RW) && guest_poke(at, from, length);
 }
 
+bool guest_equals_physical(gpa1_t at, const void *what, size_t length)
+{
+	const void *there = (const void *)(uptr)at.at;
+	size_t words = length / sizeof(u32);
+	bool same;
+
+	if (!machine_is_memory(at.at) || !allowed(at, length, EPT_R) || !guest_has_physical(at, length))
+		return false;
+	__asm__ volatile("repe cmpsl" : "=@cce"(same), "+S"(there), "+D"(what), "+c"(words) : : "memory");
+	return same;
+}
+
 bool guest_poke(gpa1_t at, const void *from, size_t length)
 {
 	if (!guest_has_physical(at, length))

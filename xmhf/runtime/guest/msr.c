@@ -205,5 +205,5 @@ enum verdict guest_wrmsr(struct vcpu *v)
 		if (result != XMHF_CHAIN)
 			return hypapp_verdict(v, result);
 	}
-	return guest_msr_write(msr, value) ? ADVANCE : inject(v, GP_FAULT, 0);
+	return (nested_is_on(v) ? nested_msr_write(v, msr, value) : guest_msr_write(msr, value)) ? ADVANCE : inject(v, GP_FAULT, 0);
 }

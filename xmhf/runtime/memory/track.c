@@ -11,6 +11,7 @@
 #define POOL_EMPTY	(512ull << 10)	/* and then no more are split */
 
 u64 track_mark;
+u32 track_changes;
 
 #define LOOKS_AT_ONCE	8u
 
@@ -115,6 +116,7 @@ static void end(struct track_page *p)
 static void written(struct track_page *p)
 {
 	__atomic_store_n(&p->writes, p->writes + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&track_changes, track_changes + 1, __ATOMIC_RELEASE);
 	if (!p->listed || p->due_at)
 		return;
 	p->next_due = due;

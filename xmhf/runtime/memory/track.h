@@ -63,6 +63,7 @@ static inline bool watch_is_blind(const struct watch *w) { return w->page && __a
 
 bool watch_look(struct watch *w);	/* slow half of watch_changed */
 extern u64 track_mark;			/* the bit of a leaf that tells of a write */
+extern u32 track_changes;		/* goes up with each page's @writes, and when a leaf isn't a page's any more */
 
 /* May the page have changed since the last call? Read it after. */
 static inline bool watch_changed(struct watch *w)

@@ -14,23 +14,18 @@ _Static_assert(BITMAP_IO_B + 1 == NESTED_BITMAPS, "a watch for each");
 /* After L1 wrote controls: watches the pages that VMCS12 names now. They have to be merged anew. */
 void bitmaps_choose(struct nested_vmcs *c);
 
-/* Merges all of them, or one. */
+/* Merges all of them, from where L1's pages are now. */
 void bitmaps_merge(struct nested_vmcs *c);
-void bitmaps_merge_one(struct nested_vmcs *c, u32 which);
 
-/* Before each entry to L2: merges those that may have changed. */
+/* Before each entry to L2: merges those that may have changed, by all their marks at once: the marks first (track.h). */
+void bitmaps_look(struct nested_vmcs *c);
 static inline void bitmaps_refresh(struct nested_vmcs *c)
 {
-	u32 primary = c->m->PRIMARY_CTRLS;
+	u64 marks = *(const volatile u64 *)c->marks[BITMAP_MSRS] | *(const volatile u64 *)c->marks[BITMAP_IO_A] |
+		    *(const volatile u64 *)c->marks[BITMAP_IO_B];
 
-	if (primary & PRIMARY_MSR_BITMAPS && watch_changed(&c->watches[BITMAP_MSRS]))
-		bitmaps_merge_one(c, BITMAP_MSRS);
-	if (!(primary & PRIMARY_IO_BITMAPS))
-		return;
-	if (watch_changed(&c->watches[BITMAP_IO_A]))
-		bitmaps_merge_one(c, BITMAP_IO_A);
-	if (watch_changed(&c->watches[BITMAP_IO_B]))
-		bitmaps_merge_one(c, BITMAP_IO_B);
+	if (marks & track_mark || c->track_changes != *(const volatile u32 *)&track_changes)
+		bitmaps_look(c);
 }
 
 /* Watches none. */

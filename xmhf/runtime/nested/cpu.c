@@ -13,24 +13,24 @@ static u8 *vmread_bitmap, *vmwrite_bitmap;
 _Static_assert(NESTED_PAGES == 1, "struct nested is a page");
 
 /* A VMCS region of ours that was never loaded; SDM 25.2. */
-static void *region(u32 indicator)
+static u64 region(u32 indicator)
 {
 	u32 *page = pool_page();
 
 	if (page)
 		*page = ((u32)vmx_caps.basic & 0x7fffffff) | indicator;
-	return page;
+	return (uptr)page;
 }
 
 _Static_assert(sizeof(struct vmcs12) <= PAGE_SIZE / 2 && sizeof(struct host_state) <= PAGE_SIZE / 2, "both in a page");
 
 static bool allocate(struct nested_vmcs *c)
 {
-	c->at = NO_VMCS;
+	c->at = c->cleared = NO_VMCS;
 	c->m = pool_page();
 	c->host = (struct host_state *)(void *)((u8 *)c->m + PAGE_SIZE / 2);
 	c->vmcs02 = region(0);
-	c->shadow = nested_shadowing ? region(VMCS12_SHADOW) : NULL;
+	c->shadow = nested_shadowing ? region(VMCS12_SHADOW) : 0;
 	c->msr_bitmap = pool_page();
 	c->io_bitmaps = pool_block(2);
 	return c->m && c->vmcs02 && c->msr_bitmap && c->io_bitmaps && (c->shadow || !nested_shadowing);
@@ -41,6 +41,7 @@ bool nested_cpu_init(struct vcpu *v)
 	v->nested = pool_page();
 	if (!v->nested)
 		return false;
+	v->nested->vpid_moves = 1;
 	for (u32 i = 0; i < NESTED_CACHED; i++)
 		if (!allocate(&v->nested->cached[i]))
 			return false;
@@ -66,7 +67,7 @@ void nested_cpu_setup(struct vcpu *v)
 	for (u32 i = 0; i < NESTED_CACHED; i++) {
 		struct nested_vmcs *c = &v->nested->cached[i];
 
-		if (!vmcs_clear((uptr)c->vmcs02) || (c->shadow && !vmcs_clear((uptr)c->shadow)))
+		if (!vmcs_clear(c->vmcs02) || (c->shadow && !vmcs_clear(c->shadow)))
 			panic("CPU %u: VMCLEAR failed", v->index);
 	}
 	if (nested_shadowing) {

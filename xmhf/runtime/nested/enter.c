@@ -9,36 +9,32 @@
 #include "nested/bitmaps.h"
 #include "nested/ept02_table.h"
 #include "nested/host_state.h"
+#include "nested/switch.h"
 #include "nested/vmcs02.h"
 #include "vmx/exit.h"
-#include "vmx/primary.h"
 
-/* Which hot fields the checks of controls look at. */
-#define CHECKED_EVENT	(HOT(ENTRY_INTR_INFO) | HOT(ENTRY_ERROR_CODE) | HOT(ENTRY_INSTR_LEN))
+/* Which hot fields the checks look at: of controls, but for the event, which is checked whenever there is one; and of guest state. */
 #define CHECKED_CONTROLS (HOT(PRIMARY_CTRLS) | HOT(TPR_THRESHOLD))
-/* And those of guest state where VMCS02 hasn't L1's value, or the CPU can more than L1 is offered. */
-#define CHECKED_GUEST	(HOT(GUEST_CR0) | HOT(GUEST_CR3) | HOT(GUEST_CR4))
+#define CHECKED_GUEST	HOT(GUEST_CR3)
 
-static bool must_check(const struct nested_vmcs *c, u32 groups, u64 hot)
+static bool must_check(const struct nested_vmcs *c, u32 groups, u32 hot)
 {
 	return c->dirty & groups || c->changed & hot;
 }
 
+static bool injects(const struct nested_vmcs *c) { return c->m->ENTRY_INTR_INFO & INTR_VALID; }
+
 /* The rule of VMfail 7 or 8, or 0. */
 static enum vmfail controls_or_host_fail(struct nested_vmcs *c, const struct entry_facts *f)
 {
-	bool new_mode = c->from_long_mode != f->long_mode_active;
-
-	if (new_mode || must_check(c, GROUP_BIT(GROUP_CONTROL), CHECKED_CONTROLS)) {
+	if (must_check(c, GROUP_BIT(GROUP_CONTROL), CHECKED_CONTROLS)) {
 		if (check_controls(c->m, &nested_caps, f))
 			return VMFAIL_CONTROLS;
-	} else if (must_check(c, 0, CHECKED_EVENT) && check_entry_event(c->m, &nested_caps)) {
+	} else if (check_entry_event(c->m, &nested_caps)) {
 		return VMFAIL_CONTROLS;
 	}
-	if (new_mode || must_check(c, GROUP_BIT(GROUP_HOST) | GROUP_BIT(GROUP_CONTROL), 0))
-		if (check_host(c->m, &nested_caps, f))
-			return VMFAIL_HOST_STATE;
-	c->from_long_mode = f->long_mode_active;
+	if (must_check(c, GROUP_BIT(GROUP_HOST) | GROUP_BIT(GROUP_CONTROL), 0) && check_host(c->m, &nested_caps, f))
+		return VMFAIL_HOST_STATE;
 	return 0;
 }
 
@@ -61,81 +57,63 @@ static struct guest_check guest_fails(struct vcpu *v, struct nested_vmcs *c, con
 	}
 	if (!result.rule && m->VMCS_LINK_POINTER != ~0ull)
 		result = (struct guest_check){ check_guest_link(m, &nested_caps, f), ENTRY_FAILURE_LINK };
-	if (!result.rule && !(secondary_controls(m) & SECONDARY_EPT))
+	if (!result.rule && !(secondary_controls(m) & SECONDARY_EPT) && !(m->ENTRY_CTRLS & ENTRY_IA32E)) {
+		nested_fetch(v, c, GROUP_BIT(GROUP_GUEST));
 		result = (struct guest_check){ check_guest_pdptes(m, f), ENTRY_FAILURE_PDPTE };
+	}
 	if (!result.rule)
 		return result;
 	nested_fetch(v, c, GROUPS_RARE_GUEST);		/* it fails: which rule comes first? */
 	return check_guest(m, &nested_caps, f);
 }
 
+/* Interrupt-window exiting, which no rule looks at and every CPU has, since the controls were checked? */
+static bool only_window_moved(const struct nested_vmcs *c)
+{
+	return !((c->m->PRIMARY_CTRLS ^ c->primary12) & ~(u32)PRIMARY_INTR_WINDOW);
+}
+
 /*
- * Do the checks find the same as at the last entry? An L1 without EPT has its PDPTEs in memory, and what the CPU would have
- * to undo after L1's MSRs are loaded isn't left to it.
+ * Does the entry take no more than hot fields that no check looks at? L1 is in the mode in which all was checked: in VMX
+ * operation it can't leave it.
  */
-static bool nothing_to_check(const struct nested_vmcs *c, const struct l1_state *l1)
+static inline bool follows_only(const struct nested_vmcs *c)
 {
-	const struct vmcs12 *m = c->m;
+	u32 checked = c->changed & (CHECKED_CONTROLS | CHECKED_GUEST);
 
-	return !must_check(c, GROUPS_ALL, CHECKED_EVENT | CHECKED_CONTROLS | CHECKED_GUEST) &&
-	       c->from_long_mode == !!(l1->efer & EFER_LMA) && !m->ENTRY_MSR_LOAD_COUNT && m->VMCS_LINK_POINTER == ~0ull &&
-	       secondary_controls(m) & SECONDARY_EPT;
-}
-
-/* What L1 has, and what it wrote; with VMCS01 current, if there is no shadow VMCS afterwards too. */
-static void read_from_l1(struct vcpu *v, struct nested_vmcs *c, struct l1_state *l1)
-{
-	l1_state_read(v, c->m, l1);
-	v->nested->efer01 = l1->efer;
-	v->nested->perf01 = v->perf_global_ctrl;
-	if (nested_shadowing) {
-		vmcs_use(c->shadow);
-		c->changed |= shadow_take(c);
-	}
-	if ((c->m->PRIMARY_CTRLS ^ c->primary12) & ~(u32)PRIMARY_WINDOWS)
-		c->dirty |= GROUP_BIT(GROUP_CONTROL);	/* other fields mean something else now */
-}
-
-/* From VMCS01 to VMCS02. */
-static void switch_to_l2(struct vcpu *v, struct nested_vmcs *c)
-{
-	struct nested *n = v->nested;
-
-	n->primary01 = v->primary_ctrls;
-	vmcs_use(c->vmcs02);
-	v->in_l2 = true;
-	if (!c->initialised)
-		vmcs02_init(v, c);
-	primary_switch(v, c->primary02);
+	if (c->dirty | c->each_entry)
+		return false;
+	return !checked || (checked == HOT(PRIMARY_CTRLS) && only_window_moved(c));
 }
 
 /* VMCS02 has the pointer for c->eptp12, and this CPU has flushed what isn't there any more. */
-static bool nested_ept_is_ready(const struct nested *n, const struct nested_vmcs *c)
+static bool ept_is_ready(const struct nested_vmcs *c)
 {
-	return c->ept02 && c->eptp12 == c->eptp12_ready && secondary_controls(c->m) & SECONDARY_EPT &&
-	       n->ept.seen[c->seen_at].root == c->ept02 && n->ept.seen[c->seen_at].generation == c->ept02->generation;
+	return c->eptp12 == c->eptp12_ready && c->generation_ready == c->ept02->generation;
 }
 
 static __attribute__((noinline)) void set_eptp(struct vcpu *v, struct nested_vmcs *c)
 {
 	u64 eptp = nested_ept_pointer(v, c);
+	bool keeps = eptp && secondary_controls(c->m) & SECONDARY_EPT;
 
 	if (eptp != c->eptp02)
 		vmcs_write(EPTP, c->eptp02 = eptp);
-	c->eptp12_ready = c->ept02 && eptp ? c->eptp12 : 0;
+	c->eptp12_ready = keeps ? c->eptp12 : NO_EPTP;
+	c->generation_ready = v->nested->ept.seen[c->seen_at].generation;
 }
 
-void nested_ready(struct vcpu *v)
+static inline void ready(struct vcpu *v, struct nested_vmcs *c)
 {
-	struct nested_vmcs *c = v->nested->current;
-
-	if (!nested_ept_is_ready(v->nested, c))
+	if (!ept_is_ready(c))
 		set_eptp(v, c);
-	if (c->pages_seen != nested_pages_generation())
+	if (c->pages_seen != nested_pages_moves)
 		vmcs02_write_pages(c);
 	else
 		bitmaps_refresh(c);
 }
+
+void nested_ready(struct vcpu *v) { ready(v, v->nested->current); }
 
 /* The exit that a failed entry is: with VMCS02 current. */
 static enum verdict fail_entry(struct vcpu *v, enum exit_reason reason, u64 qualification)
@@ -156,73 +134,113 @@ static bool nmis_stay_blocked(const struct vmcs12 *m)
 }
 
 /* All that has to be checked, in order; with VMCS01 current afterwards. */
-static __attribute__((noinline)) enum vmfail check(struct vcpu *v, struct nested_vmcs *c, struct guest_check *guest)
+static enum vmfail check(struct vcpu *v, struct nested_vmcs *c, struct guest_check *guest)
 {
 	struct entry_facts facts;
 	enum vmfail fail;
 
-	vmcs_use(v->vmcs01);
 	facts_now(&facts, c->at);
+	if (c->changed & HOT(PRIMARY_CTRLS) && (c->m->PRIMARY_CTRLS ^ c->primary12) & ~(u32)PRIMARY_WINDOWS)
+		c->dirty |= GROUP_BIT(GROUP_CONTROL);	/* other fields mean something else now */
+	if (injects(c) && INTR_TYPE(c->m->ENTRY_INTR_INFO) == INTR_HARDWARE)
+		nested_fetch(v, c, GROUP_BIT(GROUP_GUEST));	/* its check looks at CR0 */
 	fail = controls_or_host_fail(c, &facts);
 	if (fail)
 		return fail;
-	if (c->dirty & (GROUP_BIT(GROUP_HOST) | GROUP_BIT(GROUP_CONTROL)))
+	if (c->dirty & (GROUP_BIT(GROUP_HOST) | GROUP_BIT(GROUP_CONTROL))) {
 		host_state_make(c);
+		v->nested->host_msrs_of = NULL;
+	}
 	*guest = guest_fails(v, c, &facts);
 	return 0;
 }
 
-static enum verdict enter(struct vcpu *v, struct nested_vmcs *c)
+/* What waits meanwhile, and what may have changed in memory. */
+static inline enum verdict go(struct vcpu *v, struct nested_vmcs *c, bool may_wait_for_sipi)
+{
+	if (may_wait_for_sipi || v->nested->init_pending)
+		nested_events_begin(v, may_wait_for_sipi);
+	if (c->fault_want)
+		nested_ept_ahead(v, c);
+	ready(v, c);
+	return RESUME;
+}
+
+/* An entry with all that there may be to do. */
+static __attribute__((noinline)) enum verdict enter_anew(struct vcpu *v, struct nested_vmcs *c)
 {
 	struct vmcs12 *m = c->m;
 	struct guest_check guest = { NULL, ENTRY_FAILURE_OTHER };
 	struct l1_state l1;
+	enum vmfail fail;
 	u32 failed;
 
-	read_from_l1(v, c, &l1);
-	if (!nothing_to_check(c, &l1)) {
-		enum vmfail fail = check(v, c, &guest);
-
-		if (fail)
-			return nested_fail(v, fail);
-	}
-	switch_to_l2(v, c);
+	vmcs_use(&v->vmcs01);
+	fail = check(v, c, &guest);
+	if (fail)
+		return nested_fail(v, fail);
+	l1_state_read(m, &l1);
+	nested_switch_to_l2(v, v->nested, c);
+	if (!c->initialised)
+		vmcs02_init(v, c);
 	if (guest.rule)
 		return fail_entry(v, EXIT_BAD_GUEST_STATE, guest.qualification);
-	c->eptp12 = m->EPTP;
 	v->nested->nmi_blocked = nmis_stay_blocked(m);
 	vmcs02_build(v, c, &l1);
-	if (!(secondary_controls(m) & SECONDARY_VPID))
+	if (c->each_entry & EACH_FLUSH)
 		nested_vpid_transition(true);
-	failed = m->ENTRY_MSR_LOAD_COUNT ? msr_area_load(m->ENTRY_MSR_LOAD_ADDR, m->ENTRY_MSR_LOAD_COUNT) : 0;
+	failed = c->each_entry & EACH_AREA ? msr_area_load(m->ENTRY_MSR_LOAD_ADDR, m->ENTRY_MSR_LOAD_COUNT) : 0;
 	if (failed)
 		return fail_entry(v, EXIT_BAD_MSR_LOAD, failed);
-	if (xmhf_hypapp.nested_entry && !nested_hypapp_enters(v))
+	if (c->each_entry & EACH_HYPAPP && !nested_hypapp_enters(v))
 		return fail_entry(v, EXIT_BAD_GUEST_STATE, ENTRY_FAILURE_OTHER);
-	nested_events_begin(v);
-	if (c->fault_want)
-		nested_ept_ahead(v, c);
-	nested_ready(v);
-	return RESUME;
+	return go(v, c, c->each_entry & EACH_WAIT);
 }
 
-static enum verdict launch(struct vcpu *v, bool resumes)
+/* Is there something wrong with the event? With VMCS02 current, of whose guest state m may lack CR0. */
+static __attribute__((noinline)) bool event_fails(struct nested_vmcs *c)
 {
-	enum verdict refusal = nested_refuses(v);
-	struct nested_vmcs *c = v->nested->current;
+	c->m->GUEST_CR0 = vmcs02_guest_cr0(c);
+	return check_entry_event(c->m, &nested_caps) != NULL;
+}
 
-	if (refusal != RESUME)
-		return refusal;
+static inline enum verdict enter(struct vcpu *v, struct nested *n, struct nested_vmcs *c)
+{
+	n->perf01 = v->perf_global_ctrl;
+	if (nested_shadowing) {
+		vmcs_use(&c->shadow);
+		c->changed |= shadow_take(c);
+	}
+	if (!follows_only(c))
+		return enter_anew(v, c);
+	nested_switch_to_l2(v, n, c);
+	if (injects(c) && event_fails(c)) {
+		nested_switch_to_l1(v, n, c);
+		return nested_fail(v, VMFAIL_CONTROLS);
+	}
+	vmcs02_follow(v, c);
+	return go(v, c, false);
+}
+
+static inline enum verdict launch(struct vcpu *v, bool resumes)
+{
+	struct nested *n = v->nested;
+	struct nested_vmcs *c;
+	u32 blocking;
+
+	if (!nested_allows(v))
+		return nested_refuses_fault(v);
+	c = n->current;
 	if (c == NULL || c->m->revision & VMCS12_SHADOW)
 		return nested_fail_invalid();
-	v->nested->blocking01 = vmcs_read32(GUEST_INTERRUPTIBILITY);
-	if (v->nested->blocking01 & BLOCKING_MOV_SS)
+	n->blocking01 = blocking = vmcs_read32(GUEST_INTERRUPTIBILITY);
+	if (blocking & BLOCKING_MOV_SS)
 		return nested_fail(v, VMFAIL_MOV_SS);
 	if (resumes && !c->m->launched)
 		return nested_fail(v, VMFAIL_VMRESUME_NOT_LAUNCHED);
 	if (!resumes && c->m->launched)
 		return nested_fail(v, VMFAIL_VMLAUNCH_NOT_CLEAR);
-	return enter(v, c);
+	return enter(v, n, c);
 }
 
 enum verdict nested_vmlaunch(struct vcpu *v) { return launch(v, false); }
@@ -244,7 +262,7 @@ bool nested_entry_refused(struct vcpu *v, u32 error)
 		nested_hypapp_refused(v);
 	vmcs_write(ENTRY_INTR_INFO, 0);
 	nested_events_end(v);
-	nested_back_to_l1(v);
+	nested_switch_to_l1(v, n, n->current);
 	n->current->dirty = GROUPS_ALL;
 	n->current->changed = HOT_ALL;
 	(void)nested_fail(v, (enum vmfail)error);

@@ -18,14 +18,14 @@ struct ept02 ept02;
 struct ept12_rules nested_ept12_rules;
 static void *ones, *scratch;
 
-static u32 pages_generation = 1;
+volatile u32 nested_pages_moves = 1;
 static bool pages_used;			/* somebody has asked for it */
 
 u32 nested_pages_generation(void)
 {
 	if (!pages_used)
 		__atomic_store_n(&pages_used, true, __ATOMIC_SEQ_CST);
-	return __atomic_load_n(&pages_generation, __ATOMIC_RELAXED);
+	return nested_pages_moves;
 }
 
 /* VMCS02 has addresses of L1's pages: all CPUs have to look again, even if no EPT02 led there. */
@@ -33,7 +33,7 @@ static void follow(gpa1_t from, u64 length)
 {
 	struct ept02_flush owed = ept02_drop(&ept02, from, length);
 
-	__atomic_store_n(&pages_generation, MAX(1u, pages_generation + 1), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&nested_pages_moves, MAX(1u, nested_pages_moves + 1), __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&pages_used, __ATOMIC_SEQ_CST))
 		owed.ept02 = &ept02;
 	ept02_flush_discharge(&owed);

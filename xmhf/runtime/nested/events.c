@@ -137,15 +137,15 @@ void nested_offer_nmi(struct vcpu *v)
 		exit_after_entry(v);
 }
 
-void nested_events_begin(struct vcpu *v)
+void nested_events_begin(struct vcpu *v, bool may_wait_for_sipi)
 {
-	if (waits_for_sipi())
+	if (may_wait_for_sipi && waits_for_sipi())
 		__atomic_store_n(&v->waits_for_sipi, true, __ATOMIC_SEQ_CST);
 	else if (v->nested->init_pending)
 		exit_after_entry(v);
 }
 
-void nested_events_end(struct vcpu *v)
+void nested_events_end_waiting(struct vcpu *v)
 {
 	struct nested *n = v->nested;
 

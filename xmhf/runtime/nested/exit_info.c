@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the common exits don't define: SDM 28.2.1, 28.2.5, and table 28-1. */
+/* What the common exits don't define: SDM 28.2.1, 28.2.4, 28.2.5, and table 28-1. */
 #include "nested/exit_info.h"
 
 #define NOTHING			INFO_ALL
@@ -14,4 +14,5 @@ const u8 exit_info_lacks[EXIT_REASONS] = {
 	[EXIT_RDMSR] = LENGTH_ALONE, [EXIT_WRMSR] = LENGTH_ALONE, [EXIT_WBINVD] = LENGTH_ALONE, [EXIT_XSETBV] = LENGTH_ALONE,
 	[EXIT_EXCEPTION_NMI] = INFO_INSTRUCTION | INFO_ADDRESSES,
 	[EXIT_EPT_VIOLATION] = INFO_LENGTH | INFO_INSTRUCTION,
+	[EXIT_CR] = INFO_VECTORING, [EXIT_DR] = INFO_VECTORING, [EXIT_IO] = INFO_VECTORING,
 };

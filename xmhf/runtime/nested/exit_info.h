@@ -13,7 +13,8 @@ enum exit_info {
 	INFO_LENGTH = BIT(1),
 	INFO_INSTRUCTION = BIT(2),
 	INFO_ADDRESSES = BIT(3),	/* guest linear and physical */
-	INFO_ALL = BIT(4) - 1,
+	INFO_VECTORING = BIT(4),	/* the exit may come during the delivery of an event (28.2.4); not valid in the others */
+	INFO_ALL = BIT(5) - 1,
 };
 
 extern const u8 exit_info_lacks[EXIT_REASONS];

@@ -47,7 +47,8 @@ void facts_init(void)
 		.linear_bits = leaf7.ecx & LEAF7_ECX_LA57 ? 57 : 48,
 		.has_lam = more & LEAF7_1_EAX_LAM, .has_sgx = leaf7.ebx & LEAF7_EBX_SGX, .has_rtm = leaf7.ebx & LEAF7_EBX_RTM,
 		.has_bus_lock_trap = leaf7.ecx & LEAF7_ECX_BUS_LOCK,
-		.efer_valid = (long_mode ? EFER_SCE | EFER_LME | EFER_LMA : 0) | (extended & LEAF80000001_EDX_NX ? EFER_NXE : 0),
+		.efer_valid = (extended & LEAF80000001_EDX_LM ? EFER_SCE : 0) | (long_mode ? EFER_LME | EFER_LMA : 0) |
+			      (extended & LEAF80000001_EDX_NX ? EFER_NXE : 0),
 		.debugctl_valid = ~0ull, .perf_global_ctrl_valid = perf_global_bits(),
 		.read = read,
 	};

@@ -1,108 +1,108 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* VMREAD and VMWRITE of the fields that L1 doesn't reach through its shadow VMCS. */
+/*
+ * VMREAD and VMWRITE of the fields that L1 doesn't reach through its shadow VMCS. Operands have 64 bits in 64-bit mode, else
+ * 32: nested->operands cuts them to that.
+ */
 #include "guest/memory.h"
 #include "nested/instructions.h"
 
-/* What both begin with. RESUME: *@slot is the field, or NULL where L1 has none of that encoding. */
-struct access {
-	u32 info, bytes;
-	u64 encoding;
-	const struct vmcs12_slot *slot;
-};
-
-static enum verdict begin(struct vcpu *v, struct access *a)
+/* Has VMCS02 a newer value? Hot fields are in m. */
+static bool is_behind(const struct nested_vmcs *c, const struct vmcs12_slot *slot)
 {
-	enum verdict verdict = nested_refuses(v);
-
-	if (verdict != RESUME)
-		return verdict;
-	if (!v->nested->current)
-		return nested_fail_invalid();
-	a->info = vmcs_read32(EXIT_INSTR_INFO);
-	a->bytes = instruction_bytes();
-	a->encoding = instruction_register(v, operand_info_reg2(a->info), a->bytes);
-	a->slot = vmcs12_field(&nested_map, a->encoding);
-	return RESUME;
+	return c->behind & slot->group && slot->hot == HOT_FIELDS;
 }
 
-/* Values that VMCS02 has newer come from there; hot ones are in m, unless a fetch brought that of VMCS02 again. */
-static void fetch(struct vcpu *v, const struct vmcs12_slot *slot)
+/* Once more after a fetch. */
+static __attribute__((noinline)) enum verdict after_fetch(struct vcpu *v, u32 group, enum verdict (*access)(struct vcpu *v))
 {
-	struct nested_vmcs *c = v->nested->current;
-
-	if (c->behind & GROUP_BIT(slot->group))
-		nested_fetch(v, c, GROUP_BIT(slot->group));
+	nested_fetch(v, v->nested->current, group);
+	return access(v);
 }
 
-static __attribute__((noinline)) enum verdict to_memory(struct vcpu *v, const struct access *a, u64 value)
-{
-	struct operand memory = operand_decode(a->info);
+static u32 bytes(const struct nested *n) { return n->operands >> 32 ? 8 : 4; }
 
-	return instruction_write(v, &memory, &value, a->bytes);
+static __attribute__((noinline)) enum verdict to_memory(struct vcpu *v, u32 info, u64 value)
+{
+	struct operand memory = operand_decode(info);
+	enum verdict verdict = instruction_write(v, &memory, &value, bytes(v->nested));
+
+	return verdict != RESUME ? verdict : SUCCEED;
 }
 
 enum verdict nested_vmread(struct vcpu *v)
 {
-	struct access a = { 0 };
-	enum verdict verdict = begin(v, &a);
-	u64 value;
+	const struct nested *n = v->nested;
+	struct nested_vmcs *c;
+	const struct vmcs12_slot *slot;
+	u64 encoding, value;
+	u32 info;
 
-	if (verdict != RESUME)
-		return verdict;
-	if (!a.slot)
+	if (!nested_allows(v))
+		return nested_refuses_fault(v);
+	c = n->current;
+	if (!c)
+		return nested_fail_invalid();
+	info = vmcs_read32(EXIT_INSTR_INFO);
+	encoding = instruction_register(v, operand_info_reg2(info)) & n->operands;
+	slot = vmcs12_field(&nested_map, encoding);
+	if (!slot)
 		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
-	if (a.slot->hot == HOT_FIELDS)
-		fetch(v, a.slot);
-	value = vmcs12_read(v->nested->current->m, a.slot, a.encoding, a.bytes == 8);
-	if (a.info & OPERAND_INFO_IN_REGISTER)
-		instruction_set_register(v, operand_info_reg1(a.info), value);
-	else
-		verdict = to_memory(v, &a, value);
-	return verdict != RESUME ? verdict : nested_succeed();
+	if (is_behind(c, slot))
+		return after_fetch(v, slot->group, nested_vmread);
+	value = vmcs12_read(c->m, slot, encoding, true) & n->operands;
+	if (!(info & OPERAND_INFO_IN_REGISTER))
+		return to_memory(v, info, value);
+	instruction_set_register(v, operand_info_reg1(info), value);
+	return SUCCEED;
 }
 
-static enum verdict source(struct vcpu *v, const struct access *a, u64 *value)
+/* Hot ones go where L1 reads them, too. */
+static __attribute__((noinline)) enum verdict write_hot(struct vcpu *v, struct nested_vmcs *c, u32 field)
 {
-	struct operand memory;
-
-	*value = 0;
-	if (a->info & OPERAND_INFO_IN_REGISTER) {
-		*value = instruction_register(v, operand_info_reg1(a->info), a->bytes);
-		return RESUME;
-	}
-	memory = operand_decode(a->info);
-	return instruction_read(v, &memory, value, a->bytes);
+	c->changed |= field;
+	nested_shadow_out(v, c, field);
+	return SUCCEED;
 }
 
-static void write_field(struct vcpu *v, const struct access *a, u64 value)
+static __attribute__((always_inline)) inline enum verdict write_field(struct vcpu *v, u64 encoding, u64 value)
 {
 	struct nested_vmcs *c = v->nested->current;
+	const struct vmcs12_slot *slot = vmcs12_field(&nested_map, encoding);
 
-	fetch(v, a->slot);
-	vmcs12_write(c->m, a->slot, a->encoding, value, a->bytes == 8);
-	if (a->slot->hot == HOT_FIELDS) {
-		c->dirty |= GROUP_BIT(a->slot->group);
-		return;
-	}
-	c->changed |= BIT64(a->slot->hot);
-	nested_shadow_out(v, c, BIT64(a->slot->hot));		/* where L1 reads it */
+	if (!slot)
+		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
+	if (slot->group == GROUP_BIT(GROUP_EXIT_INFO) && !(nested_caps.msr[CAP_MISC] & MISC_WRITE_ANY_FIELD))
+		return nested_fail(v, VMFAIL_READ_ONLY_FIELD);
+	if (is_behind(c, slot))
+		return after_fetch(v, slot->group, nested_vmwrite);
+	vmcs12_write(c->m, slot, encoding, value, true);
+	if (slot->hot != HOT_FIELDS)
+		return write_hot(v, c, BIT(slot->hot));
+	c->dirty |= slot->group;
+	return SUCCEED;
+}
+
+static __attribute__((noinline)) enum verdict from_memory(struct vcpu *v, u32 info, u64 encoding)
+{
+	u64 value = 0;
+	enum verdict verdict = instruction_read_l1(v, info, &value, bytes(v->nested));
+
+	return verdict != RESUME ? verdict : write_field(v, encoding, value);
 }
 
 enum verdict nested_vmwrite(struct vcpu *v)
 {
-	struct access a = { 0 };
-	enum verdict verdict = begin(v, &a);
-	u64 value;
+	const struct nested *n = v->nested;
+	u64 encoding;
+	u32 info;
 
-	if (verdict != RESUME)
-		return verdict;
-	verdict = source(v, &a, &value);
-	if (verdict != RESUME)
-		return verdict;
-	if (!a.slot)
-		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
-	if (a.slot->group == GROUP_EXIT_INFO && !(nested_caps.msr[CAP_MISC] & MISC_WRITE_ANY_FIELD))
-		return nested_fail(v, VMFAIL_READ_ONLY_FIELD);
-	write_field(v, &a, value);
-	return nested_succeed();
+	if (!nested_allows(v))
+		return nested_refuses_fault(v);
+	if (!n->current)
+		return nested_fail_invalid();
+	info = vmcs_read32(EXIT_INSTR_INFO);
+	encoding = instruction_register(v, operand_info_reg2(info)) & n->operands;
+	if (!(info & OPERAND_INFO_IN_REGISTER))
+		return from_memory(v, info, encoding);
+	return write_field(v, encoding, instruction_register(v, operand_info_reg1(info)) & n->operands);
 }

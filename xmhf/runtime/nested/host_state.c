@@ -16,7 +16,7 @@
 #define NO_LIMIT	0xffffffffu
 #define TABLE_LIMIT	0xffff
 
-void l2_state_read_msrs(const struct vmcs12 *m, struct l2_state *l2)
+void l2_state_read(const struct vmcs12 *m, struct l2_state *l2)
 {
 	if (!(m->EXIT_CTRLS & EXIT_LOAD_PAT))
 		l2->pat = vmcs_read(GUEST_PAT);
@@ -24,13 +24,6 @@ void l2_state_read_msrs(const struct vmcs12 *m, struct l2_state *l2)
 		l2->efer = vmcs_read(GUEST_EFER);
 	if (vmx_caps.entry & ENTRY_LOAD_LBR)
 		l2->lbr_ctl = vmcs_read(GUEST_LBR_CTL);
-}
-
-void l1_state_keep(struct vcpu *v, const struct nested_vmcs *c, struct l2_state *l2)
-{
-	l2_state_read(c, l2);
-	l2->cd_nw = v->cr0_shadow & L2_CR0_OURS;
-	v->perf_global_ctrl = v->nested->perf01;
 }
 
 static u32 data_rights(u16 selector) { return selector ? AR_DATA : AR_DATA | AR_UNUSABLE; }
@@ -52,6 +45,20 @@ static uptr host_cr4_real(const struct vmcs12 *m)
 	return (host_cr4(m) & ~state_cr4_owned()) | (uptr)vmx_caps.cr4_fixed0;
 }
 
+static u32 each_exit(const struct vmcs12 *m)
+{
+	const u32 loads = EXIT_LOAD_PAT | EXIT_LOAD_EFER;
+	u32 secondary = secondary_controls(m);
+	bool pae = !(m->EXIT_CTRLS & EXIT_HOST_64) && m->HOST_CR4 & CR4_PAE, ia32e = nested_caps.msr[CAP_MISC] & MISC_STORES_LMA;
+
+	return ((m->EXIT_CTRLS & loads) != loads || vmx_caps.entry & ENTRY_LOAD_LBR ? LEAVE_MSRS : 0) |
+	       (m->EXIT_MSR_STORE_COUNT || m->EXIT_MSR_LOAD_COUNT ? LEAVE_AREAS : 0) |
+	       (secondary & SECONDARY_VPID ? 0 : LEAVE_FLUSH) | (m->PIN_CTRLS & PIN_VIRTUAL_NMIS ? 0 : LEAVE_NMIS) |
+	       (ia32e && secondary & SECONDARY_UNRESTRICTED ? LEAVE_IA32E : 0) | (m->EXIT_CTRLS & EXIT_SAVE_TIMER ? LEAVE_TIMER : 0) |
+	       (secondary & SECONDARY_VIRTUAL_INTR ? LEAVE_VIRTUAL_INTR : 0) | (secondary & SECONDARY_PML ? LEAVE_PML : 0) |
+	       (pae ? LEAVE_PDPTES : 0) | (m->EXIT_CTRLS & EXIT_LOAD_PERF ? LEAVE_PERF : 0);
+}
+
 void host_state_make(struct nested_vmcs *c)
 {
 	const struct vmcs12 *m = c->m;
@@ -62,6 +69,7 @@ void host_state_make(struct nested_vmcs *c)
 #undef HOST_SET
 	h->cr0_shadow = host_cr0(m);
 	h->cr4_shadow = host_cr4(m);
+	c->each_exit = each_exit(m);
 }
 
 static void shadows(struct vcpu *v, const struct host_state *h, uptr cd_nw)
@@ -72,24 +80,20 @@ static void shadows(struct vcpu *v, const struct host_state *h, uptr cd_nw)
 		state_shadow_cr4(v, h->cr4_shadow);
 }
 
-static void perf(struct vcpu *v, const struct vmcs12 *m)
+/* Those that L1 hasn't written since, host_msrs.c says. What goes on from L2, or is loaded by an area, is new each time. */
+static __attribute__((noinline)) void load_msrs(struct nested *n, const struct nested_vmcs *c, const struct l2_state *l2)
 {
-	if (m->EXIT_CTRLS & EXIT_LOAD_PERF)
-		v->perf_global_ctrl = m->HOST_PERF_GLOBAL_CTRL;
-	if (v->perf_global_ctrl != v->nested->perf01 && vmx_caps.entry & ENTRY_LOAD_PERF)
-		vmcs_write(GUEST_PERF_GLOBAL_CTRL, v->perf_global_ctrl);
-}
-
-static void msrs(struct vcpu *v, const struct vmcs12 *m, const struct l2_state *l2)
-{
+	const struct vmcs12 *m = c->m;
 	u32 exit = m->EXIT_CTRLS;
 	u64 long_mode = exit & EXIT_HOST_64 ? EFER_LMA | EFER_LME : 0;
-	u64 efer = exit & EXIT_LOAD_EFER ? m->HOST_EFER : (l2->efer & ~(u64)(EFER_LMA | EFER_LME)) | long_mode;
 
+	n->host_msrs_of = c->each_exit & (LEAVE_MSRS | LEAVE_AREAS) ? NULL : c;
+	vmcs_write(GUEST_SYSENTER_CS, m->HOST_SYSENTER_CS);
+	vmcs_write(GUEST_SYSENTER_ESP, m->HOST_SYSENTER_ESP);
+	vmcs_write(GUEST_SYSENTER_EIP, m->HOST_SYSENTER_EIP);
+	vmcs_write(GUEST_DEBUGCTL, 0);
 	vmcs_write(GUEST_PAT, exit & EXIT_LOAD_PAT ? m->HOST_PAT : l2->pat);
-	if (efer != v->nested->efer01)
-		vmcs_write(GUEST_EFER, efer);
-	perf(v, m);
+	vmcs_write(GUEST_EFER, exit & EXIT_LOAD_EFER ? m->HOST_EFER : (l2->efer & ~(u64)(EFER_LMA | EFER_LME)) | long_mode);
 	if (vmx_caps.entry & ENTRY_LOAD_LBR)
 		vmcs_write(GUEST_LBR_CTL, l2->lbr_ctl);
 }
@@ -99,8 +103,6 @@ static bool pdptes(const struct vmcs12 *m)
 {
 	u64 pdpte[4];
 
-	if (m->EXIT_CTRLS & EXIT_HOST_64 || !(m->HOST_CR4 & CR4_PAE))
-		return true;
 	if (!guest_read_pdptes((u32)m->HOST_CR3, pdpte))
 		return false;
 	for (u32 i = 0; i < 4; i++)
@@ -116,6 +118,11 @@ bool host_state_load(struct vcpu *v, const struct nested_vmcs *c, const struct l
 	HOST_STATE(HOST_WRITE)
 #undef HOST_WRITE
 	shadows(v, h, l2->cd_nw);
-	msrs(v, c->m, l2);
-	return pdptes(c->m);
+	if (v->nested->host_msrs_of != c)
+		load_msrs(v->nested, c, l2);
+	if (c->each_exit & LEAVE_PERF)
+		v->perf_global_ctrl = c->m->HOST_PERF_GLOBAL_CTRL;
+	if (v->perf_global_ctrl != v->nested->perf01 && vmx_caps.entry & ENTRY_LOAD_PERF)
+		vmcs_write(GUEST_PERF_GLOBAL_CTRL, v->perf_global_ctrl);
+	return !(c->each_exit & LEAVE_PDPTES) || pdptes(c->m);
 }

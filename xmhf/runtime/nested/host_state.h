@@ -11,7 +11,7 @@
 
 /* What the CPU had as L2 left it and L1 goes on with, unless the exit controls load another. */
 struct l2_state {
-	u64 pat, efer, lbr_ctl;
+	u64 pat, efer, lbr_ctl;		/* with LEAVE_MSRS */
 	uptr cd_nw;
 };
 
@@ -20,13 +20,11 @@ struct l2_state {
 	set(GUEST_##s##_SELECTOR, selector) set(GUEST_##s##_BASE, base) set(GUEST_##s##_LIMIT, limit) set(GUEST_##s##_AR, rights)
 #define HOST_DATA(set, s, base) HOST_SEGMENT(set, s, m->HOST_##s##_SELECTOR, base, NO_LIMIT, data_rights(m->HOST_##s##_SELECTOR))
 
-/* Each field of VMCS01 that host state sets whatever L2 did, and to what. */
+/* Each field of VMCS01 that host state sets whatever L2 did, and to what; MSRs aside. */
 #define HOST_STATE(set)										\
 	set(GUEST_RIP, m->HOST_RIP) set(GUEST_RSP, m->HOST_RSP) set(GUEST_RFLAGS, RFLAGS_FIXED)		\
 	set(GUEST_CR0, host_cr0(m)) set(GUEST_CR3, m->HOST_CR3) set(GUEST_CR4, host_cr4_real(m))	\
-	set(GUEST_SYSENTER_CS, m->HOST_SYSENTER_CS) set(GUEST_SYSENTER_ESP, m->HOST_SYSENTER_ESP)	\
-	set(GUEST_SYSENTER_EIP, m->HOST_SYSENTER_EIP)							\
-	set(GUEST_DEBUGCTL, 0) set(GUEST_DR7, DR7_AFTER_EXIT)						\
+	set(GUEST_DR7, DR7_AFTER_EXIT)									\
 	HOST_SEGMENT(set, CS, m->HOST_CS_SELECTOR, 0, NO_LIMIT, code_rights(m))				\
 	HOST_DATA(set, SS, 0) HOST_DATA(set, DS, 0) HOST_DATA(set, ES, 0)				\
 	HOST_DATA(set, FS, m->HOST_FS_BASE) HOST_DATA(set, GS, m->HOST_GS_BASE)				\
@@ -43,24 +41,11 @@ struct host_state {
 	uptr cr0_shadow, cr4_shadow;
 };
 
-/* After L1 wrote controls or host state. */
+/* After L1 wrote controls or host state; c->each_exit too. */
 void host_state_make(struct nested_vmcs *c);
 
-/* What exit controls would have L1 go on with; with VMCS02 current. */
-void l2_state_read_msrs(const struct vmcs12 *m, struct l2_state *l2);
-
-/* With VMCS02 current. */
-static inline void l2_state_read(const struct nested_vmcs *c, struct l2_state *l2)
-{
-	const u32 loads = EXIT_LOAD_PAT | EXIT_LOAD_EFER;
-
-	l2->cd_nw = c->cd_nw;
-	if ((c->m->EXIT_CTRLS & loads) != loads || vmx_caps.entry & ENTRY_LOAD_LBR)
-		l2_state_read_msrs(c->m, l2);
-}
-
-/* The same after an entry that failed on the guest's state, with VMCS01 current: nothing of L2 has been loaded. */
-void l1_state_keep(struct vcpu *v, const struct nested_vmcs *c, struct l2_state *l2);
+/* What exit controls would have L1 go on with; with VMCS02 current, or VMCS01 where nothing of L2 has been loaded. */
+void l2_state_read(const struct vmcs12 *m, struct l2_state *l2);
 
 /*
  * With VMCS01 current, as L1 left it by VMLAUNCH or VMRESUME: active, in the mode that it goes on in, nothing pending, and

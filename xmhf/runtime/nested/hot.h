@@ -8,11 +8,44 @@
 /* Once, when nested_map is there. */
 void shadow_init(void);
 
-/* Takes over what L1 wrote there and VM entry looks at; which fields that were. What is out of use waits for shadow_take_all. */
-u64 shadow_take(struct nested_vmcs *c);
-u64 shadow_take_all(struct nested_vmcs *c);
+/* A field of @m becomes what it @is, or what the current VMCS has; if that is new it joins the set @changed. */
+#define HOT_SET(changed, m, name, is)							\
+	do {										\
+		__typeof__((m)->name) value_ = (__typeof__((m)->name))(is);		\
+											\
+		if (value_ != (m)->name) {						\
+			(m)->name = value_;						\
+			changed |= HOT(name);						\
+		}									\
+	} while (0)
+#define HOT_TAKE(changed, m, name) HOT_SET(changed, m, name, vmcs_read(name))
+
+/* Takes over what L1 wrote there, all of it or what is in use at times; which fields that were. */
+u32 shadow_take_all(struct nested_vmcs *c);
+u32 shadow_take_event(struct vmcs12 *m);
+u32 shadow_take_more(struct vmcs12 *m);
+bool shadow_takes_more(const struct vmcs12 *m);	/* c->takes_more, by m's controls */
+
+/* Likewise what VM entry looks at. What is out of use waits for shadow_take_all. */
+static inline u32 shadow_take(const struct nested_vmcs *c)
+{
+	struct vmcs12 *m = c->m;
+	u32 changed = 0;
+
+	HOT_TAKE(changed, m, GUEST_RIP);
+	HOT_TAKE(changed, m, GUEST_RSP);
+	HOT_TAKE(changed, m, GUEST_RFLAGS);
+	HOT_TAKE(changed, m, GUEST_INTERRUPTIBILITY);
+	HOT_TAKE(changed, m, PRIMARY_CTRLS);
+	HOT_TAKE(changed, m, ENTRY_INTR_INFO);
+	if (m->ENTRY_INTR_INFO & INTR_VALID)
+		changed |= shadow_take_event(m);
+	if (c->dirty | c->takes_more || changed & HOT(PRIMARY_CTRLS))
+		changed |= shadow_take_more(m);
+	return changed;
+}
 
 /* Writes @fields of m. */
-void shadow_give(struct nested_vmcs *c, u64 fields);
+void shadow_give(struct nested_vmcs *c, u32 fields);
 
 #endif

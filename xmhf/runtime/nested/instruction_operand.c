@@ -51,6 +51,29 @@ enum verdict instruction_read(struct vcpu *v, const struct operand *o, void *to,
 	return access(v, o, WALK_READ, to, bytes);
 }
 
+/* In 64-bit mode, by 64 bits, without FS and GS: an address that is canonical and no more. */
+static bool peeks_flat(struct vcpu *v, u32 info, void *to, u32 bytes)
+{
+	u64 linear = vmcs_read(EXIT_QUALIFICATION);
+
+	if (!(info & OPERAND_INFO_NO_BASE))
+		linear += instruction_register(v, OPERAND_INFO_BASE(info));
+	if (!(info & OPERAND_INFO_NO_INDEX))
+		linear += instruction_register(v, OPERAND_INFO_INDEX(info)) << OPERAND_INFO_SCALE(info);
+	return linear + PEEK_HALF < 2 * PEEK_HALF && peek(&v->nested->peek, linear, to, bytes);
+}
+
+enum verdict instruction_read_l1(struct vcpu *v, u32 info, void *to, u32 bytes)
+{
+	struct operand o;
+
+	if (v->nested->operands >> 32 && OPERAND_INFO_ADDRESS_SIZE(info) == 2 && OPERAND_INFO_SEGMENT(info) < OPERAND_FS &&
+	    peeks_flat(v, info, to, bytes))
+		return RESUME;
+	o = operand_decode(info);
+	return instruction_read(v, &o, to, bytes);
+}
+
 enum verdict instruction_write(struct vcpu *v, const struct operand *o, const void *from, u32 bytes)
 {
 	return access(v, o, WALK_WRITE, (void *)(uptr)from, bytes);

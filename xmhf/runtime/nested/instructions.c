@@ -5,6 +5,7 @@
 #include "guest/state.h"
 #include "machine/cpu_insn.h"
 #include "nested/instructions.h"
+#include "vmx/setup.h"
 
 /* The revision identifier of a region. */
 static u32 revision_at(u64 at)
@@ -29,27 +30,30 @@ static void set_operation(struct vcpu *v, bool on)
 	uptr cr0 = state_cr0();
 
 	v->nested->on = on;
+	v->nested->operands = instruction_is_64bit() ? ~0ull : 0xffffffff;
 	state_shadow_cr0(v, cr0);
 	vmcs_write(CR0_MASK, state_cr0_owned());
+	host_msrs_watch(v, on);
+	if (nested_shadowing)
+		vmcs_write(SECONDARY_CTRLS, vmx_caps.secondary | (on ? SECONDARY_VMCS_SHADOWING : 0));
 	nested_make_current(v, NULL);
 }
 
 static enum verdict vmxon_outside(struct vcpu *v)
 {
-	struct operand o = instruction_operand();
 	enum verdict verdict;
 	u64 at;
 
 	if (vmxon_faults())
 		return inject(v, GP_FAULT, 0);
-	verdict = instruction_read(v, &o, &at, sizeof(at));
+	verdict = instruction_read_l1(v, vmcs_read32(EXIT_INSTR_INFO), &at, sizeof(at));
 	if (verdict != RESUME)
 		return verdict;
 	if (!instruction_region_valid(at) || revision_at(at) != VMCS12_REVISION)
 		return nested_fail_invalid();
 	v->nested->vmxon_at = at;
 	set_operation(v, true);
-	return nested_succeed();
+	return SUCCEED;
 }
 
 enum verdict nested_vmxon(struct vcpu *v)
@@ -67,15 +71,13 @@ enum verdict nested_vmxoff(struct vcpu *v)
 
 	if (verdict != RESUME)
 		return verdict;
-	for (u32 i = 0; i < NESTED_CACHED; i++)
-		if (v->nested->cached[i].at != NO_VMCS)
-			nested_write_back(v, &v->nested->cached[i]);
+	nested_write_all_back(v);
 	set_operation(v, false);
 	if (v->nested->init_pending) {
 		v->nested->init_pending = false;
 		return guest_init(v);
 	}
-	return nested_succeed();
+	return SUCCEED;
 }
 
 enum verdict nested_vmcall(struct vcpu *v)
@@ -90,10 +92,9 @@ enum verdict nested_vmcall(struct vcpu *v)
 /* What VMCLEAR and VMPTRLD begin with; *@at is their operand. */
 static enum verdict pointer_operand(struct vcpu *v, u64 *at)
 {
-	enum verdict verdict = nested_refuses(v);
-	struct operand o = instruction_operand();
-
-	return verdict != RESUME ? verdict : instruction_read(v, &o, at, sizeof(*at));
+	if (!nested_allows(v))
+		return nested_refuses_fault(v);
+	return instruction_read_l1(v, vmcs_read32(EXIT_INSTR_INFO), at, sizeof(*at));
 }
 
 /* The launch state is in the page alone, or in the cache, from where it goes to the page. */
@@ -103,8 +104,7 @@ static void clear(struct vcpu *v, u64 at)
 	u32 launched = 0;
 
 	if (c) {
-		c->m->launched = launched;
-		nested_write_back(v, c);
+		nested_clear(v, c);
 	} else if (!guest_write_physical((gpa1_t){ at + offsetof(struct vmcs12, launched) }, &launched, sizeof(launched))) {
 		/* L1 has no memory there: nothing to clear */
 	}
@@ -122,7 +122,7 @@ enum verdict nested_vmclear(struct vcpu *v)
 	if (at == v->nested->vmxon_at)
 		return nested_fail(v, VMFAIL_VMCLEAR_VMXON);
 	clear(v, at);
-	return nested_succeed();
+	return SUCCEED;
 }
 
 static bool revision_valid(u32 revision)
@@ -146,7 +146,7 @@ enum verdict nested_vmptrld(struct vcpu *v)
 	if (!revision_valid(revision_at(at)))
 		return nested_fail(v, VMFAIL_VMPTRLD_REVISION);
 	nested_make_current(v, nested_cache(v, at));
-	return nested_succeed();
+	return SUCCEED;
 }
 
 enum verdict nested_vmptrst(struct vcpu *v)
@@ -159,5 +159,5 @@ enum verdict nested_vmptrst(struct vcpu *v)
 		return verdict;
 	at = v->nested->current ? v->nested->current->at : NO_VMCS;
 	verdict = instruction_write(v, &o, &at, sizeof(at));
-	return verdict != RESUME ? verdict : nested_succeed();
+	return verdict != RESUME ? verdict : SUCCEED;
 }

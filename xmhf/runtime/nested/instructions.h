@@ -15,11 +15,18 @@ static inline bool instruction_is_64bit(void) { return sizeof(uptr) == 8 && vmcs
 /* In 64-bit mode operands that are neither pointers nor descriptors have 64 bits, else 32. */
 static inline u32 instruction_bytes(void) { return instruction_is_64bit() ? 8 : 4; }
 
-static inline u64 instruction_register(const struct vcpu *v, u8 number, u32 bytes)
+/* In full. */
+static inline u64 instruction_register(const struct vcpu *v, u8 number)
 {
-	u64 value = number == OPERAND_RSP ? vmcs_read(GUEST_RSP) : v->regs.r[number & (NR_GPRS - 1)];
+	return number == OPERAND_RSP ? vmcs_read(GUEST_RSP) : v->regs.r[number & (NR_GPRS - 1)];
+}
 
-	return bytes == 8 ? value : (u32)value;
+/* The operand that it holds now. */
+static inline u64 instruction_operand_in(const struct vcpu *v, u8 number)
+{
+	u64 value = instruction_register(v, number);
+
+	return instruction_is_64bit() ? value : (u32)value;
 }
 
 static inline void instruction_set_register(struct vcpu *v, u8 number, u64 value)
@@ -32,6 +39,7 @@ static inline void instruction_set_register(struct vcpu *v, u8 number, u64 value
 
 /* The operand in memory. RESUME: done; else the verdict of the access's fault. */
 MUST_CHECK enum verdict instruction_read(struct vcpu *v, const struct operand *o, void *to, u32 bytes);
+MUST_CHECK enum verdict instruction_read_l1(struct vcpu *v, u32 info, void *to, u32 bytes);	/* of L1's, not decoded yet */
 MUST_CHECK enum verdict instruction_write(struct vcpu *v, const struct operand *o, const void *from, u32 bytes);
 
 /* May a VMXON region or a VMCS lie there? Aligned, and within the width of VMX addresses (SDM 25.11.5, A.1). */

@@ -16,18 +16,17 @@ struct descriptor { u64 low, high; };
 static enum verdict begin(struct vcpu *v, u64 has, u32 types_shift, u64 *type, struct descriptor *d)
 {
 	u64 caps = nested_caps.msr[CAP_EPT_VPID];	/* none without EPT and VPID */
-	struct operand o = instruction_operand();
-	enum verdict verdict;
+	u32 info;
 
 	if (!(caps & has))
 		return inject(v, UD_FAULT, -1);
-	verdict = nested_refuses(v);
-	if (verdict != RESUME)
-		return verdict;
-	*type = instruction_register(v, o.reg2, instruction_bytes());
+	if (!nested_allows(v))
+		return nested_refuses_fault(v);
+	info = vmcs_read32(EXIT_INSTR_INFO);
+	*type = instruction_register(v, operand_info_reg2(info)) & v->nested->operands;
 	if (*type >= TYPES || !(caps >> types_shift >> *type & 1))
 		return nested_fail(v, VMFAIL_INVALIDATE);
-	return instruction_read(v, &o, d, sizeof(*d));
+	return instruction_read_l1(v, info, d, sizeof(*d));
 }
 
 enum verdict nested_invept(struct vcpu *v)
@@ -41,7 +40,7 @@ enum verdict nested_invept(struct vcpu *v)
 	if (type == INVEPT_SINGLE && ept12_pointer_fault(&nested_ept12_rules, d.low))
 		return nested_fail(v, VMFAIL_INVALIDATE);
 	nested_ept_invalidate(v, (enum invept_kind)type, d.low);
-	return nested_succeed();
+	return SUCCEED;
 }
 
 enum verdict nested_invvpid(struct vcpu *v)
@@ -56,5 +55,5 @@ enum verdict nested_invvpid(struct vcpu *v)
 	    (type == INVVPID_ADDRESS && !walk_canonical(d.high, state_cr4())))
 		return nested_fail(v, VMFAIL_INVALIDATE);
 	nested_vpid_invalidate(v, (enum invvpid_kind)type, (u16)d.low, d.high);
-	return nested_succeed();
+	return SUCCEED;
 }

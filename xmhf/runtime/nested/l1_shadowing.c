@@ -62,7 +62,7 @@ static enum verdict begin(struct vcpu *v, struct shadow_access *a)
 		return inject(v, GP_FAULT, 0);
 	a->operand = instruction_operand();
 	a->bytes = instruction_bytes();
-	a->encoding = instruction_register(v, a->operand.reg2, a->bytes);
+	a->encoding = instruction_operand_in(v, a->operand.reg2);
 	a->at = v->nested->current->m->VMCS_LINK_POINTER;
 	a->slot = vmcs12_field(&nested_map, a->encoding);
 	return RESUME;
@@ -89,7 +89,7 @@ enum verdict l2_vmread(struct vcpu *v)
 		instruction_set_register(v, a.operand.reg1, value);
 	else
 		verdict = instruction_write(v, &a.operand, &value, a.bytes);
-	return verdict != RESUME ? verdict : nested_succeed();
+	return verdict != RESUME ? verdict : SUCCEED;
 }
 
 enum verdict l2_vmwrite(struct vcpu *v)
@@ -103,17 +103,17 @@ enum verdict l2_vmwrite(struct vcpu *v)
 	if (a.at == NO_VMCS)
 		return nested_fail_invalid();
 	if (a.operand.in_register)
-		value = instruction_register(v, a.operand.reg1, a.bytes);
+		value = instruction_operand_in(v, a.operand.reg1);
 	else
 		verdict = instruction_read(v, &a.operand, &value, a.bytes);
 	if (verdict != RESUME)
 		return verdict;
 	if (!a.slot)
 		return fail(v, VMFAIL_NO_SUCH_FIELD);
-	if (a.slot->group == GROUP_EXIT_INFO && !(nested_caps.msr[CAP_MISC] & MISC_WRITE_ANY_FIELD))
+	if (a.slot->group == GROUP_BIT(GROUP_EXIT_INFO) && !(nested_caps.msr[CAP_MISC] & MISC_WRITE_ANY_FIELD))
 		return fail(v, VMFAIL_READ_ONLY_FIELD);
 	fetch(v, &a, a.slot->offset, field(&a), width_bytes(a.slot));
 	vmcs12_write(&a.m, a.slot, a.encoding, value, a.bytes == 8);
 	store(v, &a, a.slot->offset, field(&a), width_bytes(a.slot));
-	return nested_succeed();
+	return SUCCEED;
 }

@@ -5,6 +5,7 @@
 #include "guest/memory.h"
 #include "hypapp/hypapp.h"
 #include "machine/cpu_insn.h"
+#include "nested/bitmaps.h"
 #include "nested/instructions.h"
 #include "nested/l1_wants.h"
 #include "nested/msr_bitmap.h"
@@ -78,25 +79,17 @@ bool l1_wants_vmcall(struct vcpu *v, const struct vmcs12 *m)
 	return !xmhf_hypapp.hypercall || (u32)v->regs.rax - XMHF_CALL_HYPAPP_FIRST > XMHF_CALL_HYPAPP_LAST - XMHF_CALL_HYPAPP_FIRST;
 }
 
-/* Bit @bit of L1's bitmap at @at; where L1 has no memory bits are ones. */
-static bool bit_of(u64 at, u32 bit)
-{
-	u8 byte;
-
-	return !guest_read_physical((gpa1_t){ at + bit / 8 }, &byte, 1) || byte >> bit % 8 & 1;
-}
-
 /* SDM 26.1.3: an access that wraps around port 0xffff exits. */
 bool l1_wants_io(struct vcpu *v, const struct vmcs12 *m)
 {
 	u64 qualification = vmcs_read(EXIT_QUALIFICATION);
 	u32 port = IO_QUAL_PORT(qualification), bytes = IO_QUAL_BYTES(qualification);
+	const u8 *const *bitmaps = &v->nested->current->l1_bitmaps[BITMAP_IO_A];
 
-	(void)v;
 	if (!(m->PRIMARY_CTRLS & PRIMARY_IO_BITMAPS))
 		return m->PRIMARY_CTRLS & PRIMARY_ALL_IO;
 	for (u32 i = port; i < port + bytes; i++)
-		if (i > 0xffff || bit_of(i < 0x8000 ? m->IO_BITMAP_A : m->IO_BITMAP_B, i & 0x7fff))
+		if (i > 0xffff || bitmaps[i >> 15][(i & 0x7fff) / 8] >> i % 8 & 1)
 			return true;
 	return false;
 }
@@ -105,7 +98,7 @@ static bool wants_msr(struct vcpu *v, const struct vmcs12 *m, enum msr_access ac
 {
 	bool uses = m->PRIMARY_CTRLS & PRIMARY_MSR_BITMAPS;
 
-	return msr_bitmap_wants(uses ? (const u8 *)(uptr)nested_page_to_read(m->MSR_BITMAP) : NULL, (u32)v->regs.rcx, access);
+	return msr_bitmap_wants(uses ? v->nested->current->l1_bitmaps[BITMAP_MSRS] : NULL, (u32)v->regs.rcx, access);
 }
 
 bool l1_wants_rdmsr(struct vcpu *v, const struct vmcs12 *m) { return wants_msr(v, m, MSR_ACCESS_READ); }
@@ -131,10 +124,18 @@ bool l1_wants_vmfunc(struct vcpu *v, const struct vmcs12 *m)
 	return function > 63 || !(m->VMFUNC_CTRLS >> function & 1);
 }
 
+/* Bit @bit of L1's bitmap at @at; where L1 has no memory bits are ones. */
+static bool bit_of(u64 at, u32 bit)
+{
+	u8 byte;
+
+	return !guest_read_physical((gpa1_t){ at + bit / 8 }, &byte, 1) || byte >> bit % 8 & 1;
+}
+
 /* SDM 26.1.3: an encoding beyond the bitmap exits. */
 static bool wants_field(struct vcpu *v, const struct vmcs12 *m, u64 bitmap)
 {
-	u64 encoding = instruction_register(v, instruction_operand().reg2, instruction_bytes());
+	u64 encoding = instruction_operand_in(v, instruction_operand().reg2);
 
 	return !(secondary_controls(m) & SECONDARY_VMCS_SHADOWING) || encoding > 0x7fff || bit_of(bitmap, (u32)encoding);
 }

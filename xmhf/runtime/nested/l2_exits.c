@@ -103,9 +103,12 @@ static void shut_down(struct vcpu *v)
 	nested_leave(v);
 }
 
-static void advance(struct vcpu *v)
+static void advance(struct vcpu *v, enum verdict verdict)
 {
-	exit_advance(v);
+	if (verdict == SUCCEED)
+		exit_succeed(v);
+	else
+		exit_advance(v);
 	if (stepped(v) == REFLECT)
 		nested_leave(v);
 }
@@ -116,7 +119,8 @@ void l2_act(struct vcpu *v, enum verdict verdict)
 	case RESUME:
 		break;
 	case ADVANCE:
-		advance(v);
+	case SUCCEED:
+		advance(v, verdict);
 		break;
 	case INJECT:
 		deliver(v);
@@ -134,9 +138,14 @@ void nested_vm_exit(struct vcpu *v)
 {
 	v->exit_tsc = rdtsc_low();
 	u32 told = vmcs_read32(EXIT_REASON);
+	enum verdict verdict;
 
 	exit_record(v, (u16)told | EXIT_OF_L2, vmcs_read(GUEST_RIP));
-	l2_act(v, decide(v, told));
+	verdict = decide(v, told);
+	if (verdict == REFLECT)
+		nested_leave(v);
+	else
+		l2_act(v, verdict);
 	if (v->in_l2)
 		nested_ready(v);
 	v->root_ticks += rdtsc_low() - v->exit_tsc;

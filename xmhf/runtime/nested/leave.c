@@ -3,24 +3,12 @@
 #include "guest/memory.h"
 #include "hypapp/hypapp.h"
 #include "machine/log.h"
+#include "nested/exit_info.h"
 #include "nested/host_state.h"
-#include "vmx/primary.h"
-#include "vmx/setup.h"
+#include "nested/switch.h"
 
 /* VMX-abort indicators, SDM 28.7. */
 enum { ABORT_STORE_MSR = 1, ABORT_PDPTES = 2, ABORT_LOAD_MSR = 4 };
-
-void nested_back_to_l1(struct vcpu *v)
-{
-	struct nested *n = v->nested;
-
-	n->current->primary02 = v->primary_ctrls;
-	primary_switch(v, n->primary01);
-	vmcs_use(v->vmcs01);
-	v->in_l2 = false;
-	v->primary_base = vmx_caps.primary;
-	primary_apply(v);
-}
 
 /*
  * Nothing but a reset of the machine ends the shutdown of a VMX abort, so this CPU stays here, where INIT and SIPI don't
@@ -36,89 +24,226 @@ static NORETURN void vmx_abort(const struct vcpu *v, const struct nested_vmcs *c
 	cpu_halt_forever();
 }
 
-/* Blocking by NMI in L1 after the exit (28.5.5, and 26.3 for what the entry did to it); as it was if there was no entry. */
-static u32 blocking_after(const struct nested *n, const struct vmcs12 *m)
+/* ---- what VMCS12 gets at once ---- */
+
+#define SET(name, is)	HOT_SET(changed, m, name, is)
+#define TAKE(name)	HOT_TAKE(changed, m, name)
+
+/* What only some reasons have. */
+static __attribute__((noinline)) u32 save_details(struct vmcs12 *m, u32 reason, u32 info)
 {
-	bool by_nmi = n->exit.reason == EXIT_EXCEPTION_NMI && INTR_TYPE(m->EXIT_INTR_INFO) == INTR_NMI &&
-		      m->EXIT_INTR_INFO & INTR_VALID;
+	u32 changed = 0;
 
-	if (n->exit.reason & EXIT_REASON_ENTRY_FAILED)
-		return vmcs_read32(GUEST_INTERRUPTIBILITY) & BLOCKING_NMI;
-	if (by_nmi)
-		return BLOCKING_NMI;
-	return m->PIN_CTRLS & PIN_VIRTUAL_NMIS ? 0 : m->GUEST_INTERRUPTIBILITY & BLOCKING_NMI;
-}
-
-static u64 save(const struct vcpu *v, struct nested *n, struct nested_vmcs *c)
-{
-	u64 changed = vmcs02_save(v, c, &n->exit);
-
-	if (n->exit.reason & EXIT_REASON_ENTRY_FAILED)
-		return changed;			/* the guest's fields stay, and nmi_blocked may be of the L2 before */
-	if (n->nmi_blocked && !(c->m->GUEST_INTERRUPTIBILITY & BLOCKING_NMI)) {
-		c->m->GUEST_INTERRUPTIBILITY |= BLOCKING_NMI;
-		changed |= HOT(GUEST_INTERRUPTIBILITY);
+	SET(EXIT_INTR_INFO, reason <= EXIT_EXTINT ? vmcs_read(EXIT_INTR_INFO) : 0);
+	if (m->EXIT_INTR_INFO & INTR_ERROR_CODE)
+		TAKE(EXIT_INTR_ERROR_CODE);
+	SET(IDT_VECTORING_INFO, info & INFO_VECTORING ? vmcs_read(IDT_VECTORING_INFO) : 0);
+	if (m->IDT_VECTORING_INFO & INTR_ERROR_CODE)
+		TAKE(IDT_VECTORING_ERROR_CODE);
+	if (info & INFO_LENGTH || m->IDT_VECTORING_INFO & INTR_VALID)	/* that of a software event */
+		TAKE(EXIT_INSTR_LEN);
+	if (info & INFO_INSTRUCTION)
+		TAKE(EXIT_INSTR_INFO);
+	if (info & INFO_ADDRESSES) {
+		TAKE(GUEST_LINEAR_ADDR);
+		if (vmcs12_field(&nested_map, GUEST_PHYSICAL_ADDR))
+			TAKE(GUEST_PHYSICAL_ADDR);
 	}
-	return secondary_controls(c->m) & SECONDARY_PML ? changed | HOT(GUEST_PML_INDEX) : changed;	/* ept_event.c moves it */
+	if (reason == EXIT_IO) {
+		m->IO_RCX = vmcs_read(IO_RCX);
+		m->IO_RSI = vmcs_read(IO_RSI);
+		m->IO_RDI = vmcs_read(IO_RDI);
+		m->IO_RIP = vmcs_read(IO_RIP);
+	}
+	return changed;
 }
 
-/* What can end in a VMX abort, L1's MSR-load area last: which, or 0. */
-static u32 abort_of(const struct vmcs12 *m, u32 stored, bool pdptes_valid)
+static u32 save_outcome(struct vmcs12 *m, const struct l2_exit *exit)
 {
-	if (stored)
+	u32 changed = 0;
+
+	SET(EXIT_REASON, exit->reason);
+	SET(EXIT_QUALIFICATION, exit->qualification);
+	return changed;
+}
+
+static __attribute__((noinline)) u32 save_made_up(struct vmcs12 *m, const struct l2_exit *exit)
+{
+	u32 changed = save_outcome(m, exit);
+
+	SET(EXIT_INTR_INFO, exit->intr_info);
+	SET(EXIT_INTR_ERROR_CODE, exit->intr_error);
+	SET(IDT_VECTORING_INFO, exit->vectoring);
+	if (exit->vectoring) {
+		SET(IDT_VECTORING_ERROR_CODE, vmcs_read32(ENTRY_ERROR_CODE));
+		SET(EXIT_INSTR_LEN, vmcs_read32(ENTRY_INSTR_LEN));
+	}
+	if (exit->has_addresses) {
+		SET(GUEST_PHYSICAL_ADDR, exit->physical);
+		SET(GUEST_LINEAR_ADDR, exit->linear);
+	}
+	return changed;
+}
+
+static inline u32 save_exit_information(struct vmcs12 *m, const struct l2_exit *exit)
+{
+	u32 reason = (u16)exit->reason, info = exit_info(reason);
+	u32 changed = save_outcome(m, exit);
+
+	if (info & ~(INFO_LENGTH | INFO_QUALIFICATION) || reason <= EXIT_EXTINT)
+		return changed | save_details(m, reason, info);
+	if (m->EXIT_INTR_INFO | m->IDT_VECTORING_INFO) {
+		SET(EXIT_INTR_INFO, 0);
+		SET(IDT_VECTORING_INFO, 0);
+	}
+	if (info & INFO_LENGTH)
+		TAKE(EXIT_INSTR_LEN);
+	return changed;
+}
+
+/* By each_exit. */
+static __attribute__((noinline)) u32 save_some(struct nested_vmcs *c)
+{
+	struct vmcs12 *m = c->m;
+	u32 changed = 0;
+
+	if (c->each_exit & LEAVE_IA32E)		/* L2 may have left or entered that mode by itself */
+		m->ENTRY_CTRLS = (m->ENTRY_CTRLS & ~(u32)ENTRY_IA32E) | (vmcs_read32(ENTRY_CTRLS) & ENTRY_IA32E);
+	if (c->each_exit & LEAVE_VIRTUAL_INTR)
+		TAKE(GUEST_INTR_STATUS);
+	if (c->each_exit & LEAVE_TIMER)
+		TAKE(PREEMPTION_TIMER);
+	return c->each_exit & LEAVE_PML ? changed | HOT(GUEST_PML_INDEX) : changed;	/* ept_event.c moves it */
+}
+
+static inline u32 save_guest(const struct nested *n, struct nested_vmcs *c, u64 rip)
+{
+	struct vmcs12 *m = c->m;
+	u32 changed = 0;
+
+	SET(GUEST_RIP, rip);
+	TAKE(GUEST_RSP);
+	TAKE(GUEST_RFLAGS);
+	TAKE(GUEST_CR3);
+	TAKE(GUEST_INTERRUPTIBILITY);
+	if (m->ENTRY_INTR_INFO & INTR_VALID)
+		SET(ENTRY_INTR_INFO, m->ENTRY_INTR_INFO & ~INTR_VALID);
+	if (n->nmi_blocked)
+		SET(GUEST_INTERRUPTIBILITY, m->GUEST_INTERRUPTIBILITY | BLOCKING_NMI);
+	if (c->each_exit & (LEAVE_IA32E | LEAVE_TIMER | LEAVE_VIRTUAL_INTR | LEAVE_PML))
+		changed |= save_some(c);
+	c->behind = c->behind_after;
+	return changed;
+}
+
+/* ---- the transition ---- */
+
+/* Blocking by NMI in L1 after the exit (28.5.5, and 26.3 for what the entry did to it). */
+static u32 blocking_after(const struct nested *n, const struct nested_vmcs *c)
+{
+	u32 info = c->m->EXIT_INTR_INFO;
+
+	if (n->exit.reason == EXIT_EXCEPTION_NMI && info & INTR_VALID && INTR_TYPE(info) == INTR_NMI)
+		return BLOCKING_NMI;
+	return c->each_exit & LEAVE_NMIS ? c->m->GUEST_INTERRUPTIBILITY & BLOCKING_NMI : 0;
+}
+
+/* What must happen before VMCS01 is current; the abort it ends in, or 0. */
+static __attribute__((noinline)) u32 end_of_l2(const struct nested *n, const struct nested_vmcs *c, struct l2_state *l2)
+{
+	const struct vmcs12 *m = c->m;
+	bool failed = n->exit.reason & EXIT_REASON_ENTRY_FAILED;
+
+	if (c->each_exit & LEAVE_MSRS)
+		l2_state_read(m, l2);
+	if (c->each_exit & LEAVE_FLUSH)
+		nested_vpid_transition(false);
+	if (!failed && m->EXIT_MSR_STORE_COUNT && msr_area_store(m->EXIT_MSR_STORE_ADDR, m->EXIT_MSR_STORE_COUNT))
 		return ABORT_STORE_MSR;
-	if (!pdptes_valid)
+	return 0;
+}
+
+/* What L1 gets of it; the abort, or 0. */
+static inline u32 load(struct vcpu *v, const struct nested_vmcs *c, const struct l2_state *l2)
+{
+	const struct vmcs12 *m = c->m;
+
+	if (!host_state_load(v, c, l2))
 		return ABORT_PDPTES;
-	if (m->EXIT_MSR_LOAD_COUNT && msr_area_load(m->EXIT_MSR_LOAD_ADDR, m->EXIT_MSR_LOAD_COUNT))
+	if (c->each_exit & LEAVE_AREAS && m->EXIT_MSR_LOAD_COUNT && msr_area_load(m->EXIT_MSR_LOAD_ADDR, m->EXIT_MSR_LOAD_COUNT))
 		return ABORT_LOAD_MSR;
 	return 0;
+}
+
+/*
+ * An entry that failed saves no more than reason and qualification (27.8). NMIs stay blocked as they were; if it was for the
+ * guest's state, nothing of that has been loaded.
+ */
+static __attribute__((noinline)) void leave_failed(struct vcpu *v)
+{
+	struct nested *n = v->nested;
+	struct nested_vmcs *c = n->current;
+	bool loaded = n->exit.reason != (EXIT_BAD_GUEST_STATE | EXIT_REASON_ENTRY_FAILED);
+	u32 changed = save_outcome(c->m, &n->exit);
+	struct l2_state l2 = { .cd_nw = c->cd_nw };
+	u32 blocking, aborts;
+
+	vmcs_write(ENTRY_INTR_INFO, 0);
+	c->changed |= HOT(GUEST_INTERRUPTIBILITY);	/* an NMI to be injected made another of it, */
+	if (c->each_entry & EACH_AREA)
+		c->dirty |= GROUPS_RARE_GUEST;		/* and L1's MSRs of others */
+	(void)end_of_l2(n, c, &l2);
+	nested_switch_to_l1(v, n, c);
+	nested_shadow_out(v, c, changed);
+	if (loaded) {
+		c->perf02 = v->perf_global_ctrl;	/* L1's area may have loaded it */
+	} else {
+		l2_state_read(c->m, &l2);
+		l2.cd_nw = v->cr0_shadow & L2_CR0_OURS;
+		v->perf_global_ctrl = n->perf01;
+	}
+	blocking = vmcs_read32(GUEST_INTERRUPTIBILITY) & BLOCKING_NMI;
+	aborts = load(v, c, &l2);
+	vmcs_write(GUEST_INTERRUPTIBILITY, blocking);
+	if (aborts)
+		vmx_abort(v, c, aborts);
 }
 
 void nested_leave(struct vcpu *v)
 {
 	struct nested *n = v->nested;
 	struct nested_vmcs *c = n->current;
-	struct vmcs12 *m = c->m;
-	bool failed = n->exit.reason & EXIT_REASON_ENTRY_FAILED;
-	bool loaded = n->exit.reason != (EXIT_BAD_GUEST_STATE | EXIT_REASON_ENTRY_FAILED);
-	u32 stored = 0, aborts, blocking;
-	bool pdptes_valid;
 	struct l2_state l2;
-	u64 changed;
+	u32 aborts = 0, blocking, changed, reason = (u16)n->exit.reason;
 
 	if (xmhf_hypapp.nested_exit && !n->exit.untold && nested_hypapp_keeps(v))
 		return;
 	nested_events_end(v);
-	changed = save(v, n, c);
-	if (!loaded)
-		c->changed |= HOT(GUEST_INTERRUPTIBILITY);	/* an NMI to be injected made another of it */
-	if (loaded) {
-		l2_state_read(c, &l2);
-		c->perf02 = v->perf_global_ctrl;	/* L2 may have written it */
+	if (reason < EXIT_REASONS)
+		n->exits_reflected[reason]++;
+	if (n->exit.reason & EXIT_REASON_ENTRY_FAILED) {
+		leave_failed(v);
+		return;
 	}
-	if (!failed) {
-		m->launched = 1;
-		if (m->EXIT_MSR_STORE_COUNT)
-			stored = msr_area_store(m->EXIT_MSR_STORE_ADDR, m->EXIT_MSR_STORE_COUNT);
-	}
-	if (failed || n->exit.made_up)
+	changed = n->exit.made_up ? save_made_up(c->m, &n->exit) : save_exit_information(c->m, &n->exit);
+	changed |= save_guest(n, c, n->exit.made_up || xmhf_hypapp.nested_exit ? vmcs_read(GUEST_RIP) : v->rip);
+	c->m->launched = 1;
+	c->perf02 = v->perf_global_ctrl;		/* L2 may have written it */
+	l2.cd_nw = c->cd_nw;
+	if (n->exit.made_up)
 		vmcs_write(ENTRY_INTR_INFO, 0);		/* exits of L2's do that (28.3.4) */
+	if (c->each_exit & (LEAVE_MSRS | LEAVE_AREAS | LEAVE_FLUSH))
+		aborts = end_of_l2(n, c, &l2);
 	if (nested_shadowing && changed) {
-		vmcs_use(c->shadow);
+		vmcs_use(&c->shadow);
 		shadow_give(c, changed);
 	}
-	if (!(secondary_controls(m) & SECONDARY_VPID))
-		nested_vpid_transition(false);
-	if ((u16)n->exit.reason < EXIT_REASONS)
-		n->exits_reflected[(u16)n->exit.reason]++;
-	nested_back_to_l1(v);
-	if (!loaded)
-		l1_state_keep(v, c, &l2);
-	pdptes_valid = host_state_load(v, c, &l2);
-	blocking = blocking_after(n, m);
+	nested_switch_to_l1(v, n, c);
+	blocking = blocking_after(n, c);
 	if (blocking != n->blocking01)
 		vmcs_write(GUEST_INTERRUPTIBILITY, blocking);
-	aborts = abort_of(m, stored, pdptes_valid);
+	if (!aborts)
+		aborts = load(v, c, &l2);
 	if (aborts)
 		vmx_abort(v, c, aborts);
 }

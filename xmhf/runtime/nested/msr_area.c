@@ -96,6 +96,13 @@ static bool read_msr(u32 msr, u64 *value)
 	return true;
 }
 
+bool nested_msr_write(struct vcpu *v, u32 msr, u64 value)
+{
+	if (find(msr))
+		v->nested->host_msrs_of = NULL;
+	return write_msr(msr, value);
+}
+
 static bool load(const struct msr_entry *e) { return !check_msr_load(e) && write_msr(e->index, e->value); }
 static bool store(struct msr_entry *e) { return !check_msr_store(e) && read_msr(e->index, &e->value); }
 

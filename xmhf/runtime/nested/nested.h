@@ -18,6 +18,9 @@ MUST_CHECK bool nested_cpu_init(struct vcpu *v);
 /* The pages that all CPUs share; on the BSP, after nested_init and when there is a pool. */
 void nested_shadowing_init(void);
 
+/* After policy_init. */
+void host_msrs_init(void);
+
 /* On the CPU itself, with VMCS01 current and set up. */
 void nested_cpu_setup(struct vcpu *v);
 
@@ -40,6 +43,9 @@ enum verdict nested_invvpid(struct vcpu *v);
 enum verdict nested_vmlaunch(struct vcpu *v);
 enum verdict nested_vmresume(struct vcpu *v);
 enum verdict nested_vmfunc(struct vcpu *v);
+
+/* WRMSR while L1 is in VMX operation: some MSRs exit then that don't else. False: #GP(0). */
+MUST_CHECK bool nested_msr_write(struct vcpu *v, u32 msr, u64 value);
 
 /* An L1-physical VMCALL in VMX root operation: VMfail 1, as without dual-monitor treatment. */
 enum verdict nested_vmcall(struct vcpu *v);

@@ -3,15 +3,6 @@
 #include "lib/walk.h"
 #include "nested/operand.h"
 
-/* Tables 28-12 to 28-14. */
-#define INFO_SCALE(i)		((u8)((i) & 3))
-#define INFO_ADDRESS_SIZE(i)	((i) >> 7 & 7)		/* 0: 16 bits, 1: 32, 2: 64 */
-#define INFO_SEGMENT(i)		((u8)((i) >> 15 & 7))
-#define INFO_INDEX(i)		((u8)((i) >> 18 & 15))
-#define INFO_NO_INDEX		BIT(22)
-#define INFO_BASE(i)		((u8)((i) >> 23 & 15))
-#define INFO_NO_BASE		BIT(27)
-
 /* Access rights, table 25-2; the type of a segment, 3.4.5.1. */
 #define AR_RW			BIT(1)			/* data: writable; code: readable */
 #define AR_EXPAND_DOWN		BIT(2)			/* of data */
@@ -26,11 +17,11 @@ struct operand operand_decode(u32 info)
 	struct operand o = {
 		.in_register = (info & OPERAND_INFO_IN_REGISTER) != 0,
 		.reg1 = operand_info_reg1(info), .reg2 = operand_info_reg2(info),
-		.segment = (u8)MIN(INFO_SEGMENT(info), OPERAND_GS),
-		.address_bits = (u8)(16u << MIN(INFO_ADDRESS_SIZE(info), 2u)),
-		.base = info & INFO_NO_BASE ? OPERAND_NO_REGISTER : INFO_BASE(info),
-		.index = info & INFO_NO_INDEX ? OPERAND_NO_REGISTER : INFO_INDEX(info),
-		.scale = INFO_SCALE(info),
+		.segment = (u8)MIN(OPERAND_INFO_SEGMENT(info), OPERAND_GS),
+		.address_bits = (u8)(16u << MIN(OPERAND_INFO_ADDRESS_SIZE(info), 2u)),
+		.base = info & OPERAND_INFO_NO_BASE ? OPERAND_NO_REGISTER : OPERAND_INFO_BASE(info),
+		.index = info & OPERAND_INFO_NO_INDEX ? OPERAND_NO_REGISTER : OPERAND_INFO_INDEX(info),
+		.scale = OPERAND_INFO_SCALE(info),
 	};
 
 	o.needs_rsp = o.reg2 == OPERAND_RSP ||

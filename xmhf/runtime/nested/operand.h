@@ -26,8 +26,15 @@ struct operand {
 	bool needs_rsp;			/* RSP is one of the registers named */
 };
 
-/* Of VMREAD's and VMWRITE's: without memory it is all there is. */
+/* Tables 28-12 to 28-14; address size 0: 16 bits, 1: 32, 2: 64. VMREAD and VMWRITE alone may have a register for memory. */
+#define OPERAND_INFO_SCALE(i)		((u8)((i) & 3))
+#define OPERAND_INFO_ADDRESS_SIZE(i)	((i) >> 7 & 7)
 #define OPERAND_INFO_IN_REGISTER	BIT(10)
+#define OPERAND_INFO_SEGMENT(i)		((u8)((i) >> 15 & 7))
+#define OPERAND_INFO_INDEX(i)		((u8)((i) >> 18 & 15))
+#define OPERAND_INFO_NO_INDEX		BIT(22)
+#define OPERAND_INFO_BASE(i)		((u8)((i) >> 23 & 15))
+#define OPERAND_INFO_NO_BASE		BIT(27)
 static inline u8 operand_info_reg1(u32 info) { return (u8)(info >> 3 & 15); }
 static inline u8 operand_info_reg2(u32 info) { return (u8)(info >> 28); }
 

@@ -10,8 +10,6 @@ static enum verdict end_with(u32 flags)
 	return ADVANCE;
 }
 
-enum verdict nested_succeed(void) { return end_with(0); }
-
 enum verdict nested_fail_invalid(void) { return end_with(RFLAGS_CF); }
 
 enum verdict nested_fail_valid(void) { return end_with(RFLAGS_ZF); }

@@ -44,8 +44,8 @@ static bool is_plain(struct peek *p, u64 at)
 	return at - *from < *size || look_up(from, size, at);
 }
 
-/* From the table at @table down to the byte; @level: 4 or 2. */
-static bool walk_down(struct peek *p, u64 table, u32 level, u64 linear, u64 reserved, u64 *at, u64 *user)
+/* From the table at @table down to the page, which is ordinary memory too; @level: 4 or 2. */
+static bool walk_down(struct peek *p, struct peek_walk *w, u64 table, u32 level, u64 linear, u64 reserved, u64 *user)
 {
 	for (;; level--) {
 		u64 place = table + (linear >> 9 * level & 0xff8), entry, span = ept_span(level);
@@ -53,59 +53,86 @@ static bool walk_down(struct peek *p, u64 table, u32 level, u64 linear, u64 rese
 		if (!is_plain(p, place))
 			return false;
 		entry = ept12_entry_get((const u64 *)(uptr)place);
+		w->place[w->levels] = (const u64 *)(uptr)place;
+		w->entry[w->levels++] = entry;
 		if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A) || entry & reserved)
 			return false;
 		*user &= entry;
+		table = entry & PTE_ADDRESS;
 		if (level == 1 || (level == 2 && entry & PTE_PS)) {
-			table = entry & PTE_ADDRESS;
 			if (level == 2 && table & (span - 1) & ~(u64)PAGE_SIZE)		/* bit 12 is PAT */
 				return false;
-			*at = (table & ~(span - 1)) | (linear & (span - 1));
-			return true;
+			w->at = (table & ~(span - 1)) | (linear & (span - 1) & ~(u64)PAGE_MASK);
+			return is_plain(p, w->at);
 		}
 		if (entry & PTE_PS)
 			return false;
-		table = entry & PTE_ADDRESS;
 	}
 }
 
-static bool translate(struct peek *p, u64 linear, u64 *at)
+static __attribute__((noinline)) bool walk_anew(struct peek *p, struct peek_walk *w)
 {
-	u64 efer = vmcs_read(GUEST_EFER), cr4 = vmcs_read(GUEST_CR4), user = PTE_U;
-	u64 reserved = (efer & EFER_NXE ? 0 : PTE_XD) | (PTE_ADDRESS & ~(BIT64(machine.maxphyaddr) - 1));
-	bool found;
+	u64 reserved = (w->efer & EFER_NXE ? 0 : PTE_XD) | (PTE_ADDRESS & ~(BIT64(machine.maxphyaddr) - 1)), user = PTE_U;
+	bool found = false;
 
-	if (cr4 & (CR4_LA57 | CR4_PKS))
+	w->levels = 0;
+	if (w->cr4 & (CR4_LA57 | CR4_PKS))
 		return false;
-	if (efer & EFER_LMA) {
-		found = walk_down(p, vmcs_read(GUEST_CR3) & PTE_ADDRESS, 4, linear, reserved, at, &user);
-	} else {
-		u64 pdpte = vmcs_read((enum vmcs_field)(GUEST_PDPTE0 + 2 * ((u32)linear >> 30)));
+	if (w->efer & EFER_LMA)
+		found = walk_down(p, w, w->root & PTE_ADDRESS, 4, w->page, reserved, &user);
+	else if (w->cr4 & CR4_PAE && w->root & PTE_P)
+		found = walk_down(p, w, w->root & PTE_ADDRESS, 2, (u32)w->page, reserved | 0x7ff0000000000000ull, &user);
+	if (!found || (user && w->cr4 & (CR4_SMAP | CR4_PKE)))
+		w->levels = 0;
+	return w->levels > 0;
+}
 
-		if (!(cr4 & CR4_PAE) || !(pdpte & PTE_P))
+static bool entries_are(const struct peek_walk *w)
+{
+	for (u32 i = 0; i < w->levels; i++)
+		if (ept12_entry_get(w->place[i]) != w->entry[i])
 			return false;
-		found = walk_down(p, pdpte & PTE_ADDRESS, 2, (u32)linear, reserved | 0x7ff0000000000000ull, at, &user);
-	}
-	return found && !(user && cr4 & (CR4_SMAP | CR4_PKE));
+	return w->levels > 0;
+}
+
+/* Where the page of @linear is. NULL: nothing is known. */
+static const struct peek_walk *translate(struct peek *p, u64 linear)
+{
+	u64 page = linear & ~(u64)PAGE_MASK, efer = vmcs_read(GUEST_EFER), cr4 = vmcs_read(GUEST_CR4);
+	u64 root = vmcs_read(efer & EFER_LMA ? GUEST_CR3 : (enum vmcs_field)(GUEST_PDPTE0 + 2 * ((u32)linear >> 30)));
+	struct peek_walk *w = &p->walks[(linear >> 12) % PEEK_WALKS];
+
+	if (w->page == page && w->root == root && w->cr4 == cr4 && w->efer == efer && entries_are(w))
+		return w;
+	w->page = page;
+	w->root = root;
+	w->cr4 = cr4;
+	w->efer = efer;
+	return walk_anew(p, w) ? w : NULL;
 }
 
 bool peek(struct peek *p, u64 linear, void *to, u32 bytes)
 {
-	bool found;
-	u64 at;
+	u32 offset = (u32)linear & PAGE_MASK, generation;
+	const struct peek_walk *w;
+	const u8 *from;
 
-	if ((linear & PAGE_MASK) + bytes > PAGE_SIZE)
+	if (offset + bytes > PAGE_SIZE)
 		return false;
 	lock_take(&ept01_lock);
-	if (p->generation != nested_pages_generation()) {
-		p->generation = nested_pages_generation();
-		memset(p->plain, 0, sizeof(p->plain));
+	generation = nested_pages_generation();
+	if (p->generation != generation) {
+		memset(p, 0, sizeof(*p));
+		p->generation = generation;
 	}
-	found = translate(p, linear, &at) && is_plain(p, at);
-	if (found && bytes == sizeof(u64))
-		*(u64 *)to = *(const u64 *)(uptr)at;
-	else if (found)
-		memcpy(to, (const void *)(uptr)at, bytes);
+	w = translate(p, linear);
+	if (w) {
+		from = (const u8 *)(uptr)w->at + offset;
+		if (bytes == sizeof(u64))
+			*(u64 *)to = *(const u64 *)(const void *)from;
+		else
+			memcpy(to, from, bytes);
+	}
 	lock_drop(&ept01_lock);
-	return found;
+	return w != NULL;
 }

@@ -8,12 +8,24 @@
 
 #include "lib/types.h"
 
-#define PEEK_RANGES	8u
+#define PEEK_RANGES	16u
+#define PEEK_WALKS	4u
+#define PEEK_HALF	(1ull << 47)	/* of the linear addresses that four levels of tables translate */
 
-/* A CPU's share, in struct nested: where EPT01 has ordinary memory, one to one. */
+/* A walk that was made: it comes to the same again as long as it would read the same entries. */
+struct peek_walk {
+	u64 page, root, cr4, efer;	/* what it began with: page of the linear address, CR3 or the PDPTE */
+	u64 at;				/* where the page is; with @levels */
+	u32 levels;			/* entries read; 0: none was made */
+	const u64 *place[4];
+	u64 entry[4];
+};
+
+/* A CPU's share, in struct nested: where EPT01 has ordinary memory, one to one, and walks within that. */
 struct peek {
 	u32 generation;			/* nested_pages_generation() when it was so */
 	struct { u64 from, size; } plain[PEEK_RANGES];
+	struct peek_walk walks[PEEK_WALKS];
 };
 
 /* With VMCS01 current, at CPL 0. False: nothing is known. */

@@ -15,29 +15,21 @@ static const struct hot { u16 field, offset; u8 bytes; } hot[HOT_FIELDS] = {
 #undef FIELD
 
 /* The CPU has what L1 is offered; the others it may lack. */
-static u64 existing;
+static u32 existing;
 
 void shadow_init(void)
 {
 	for (u32 i = 0; i < HOT_FIELDS; i++)
 		if (vmcs12_field(&nested_map, hot[i].field))
-			existing |= BIT64(i);
+			existing |= BIT(i);
 }
 
-#define TAKE(name)							\
-	do {								\
-		__typeof__(m->name) value = (__typeof__(m->name))vmcs_read(name); \
-									\
-		if (value != m->name) {					\
-			m->name = value;				\
-			changed |= HOT(name);				\
-		}							\
-	} while (0)
+#define TAKE(name) HOT_TAKE(changed, m, name)
 
-u64 shadow_take_all(struct nested_vmcs *c)
+u32 shadow_take_all(struct nested_vmcs *c)
 {
 	struct vmcs12 *m = c->m;
-	u64 changed = 0;
+	u32 changed = 0;
 
 #define TAKE_NOT(name)
 #define TAKE_READ(name)
@@ -48,31 +40,25 @@ u64 shadow_take_all(struct nested_vmcs *c)
 	return changed;
 }
 
-static u64 take_event(struct vmcs12 *m)
+u32 shadow_take_event(struct vmcs12 *m)
 {
-	u64 changed = 0;
+	u32 changed = 0;
 
 	TAKE(ENTRY_ERROR_CODE);
 	TAKE(ENTRY_INSTR_LEN);
 	return changed;
 }
 
-u64 shadow_take(struct nested_vmcs *c)
+bool shadow_takes_more(const struct vmcs12 *m)
 {
-	struct vmcs12 *m = c->m;
-	u64 changed = 0;
+	return m->PRIMARY_CTRLS & PRIMARY_TPR_SHADOW || m->PIN_CTRLS & PIN_PREEMPTION_TIMER ||
+	       secondary_controls(m) & (SECONDARY_VIRTUAL_INTR | SECONDARY_PML);
+}
 
-	TAKE(GUEST_RIP);
-	TAKE(GUEST_RSP);
-	TAKE(GUEST_RFLAGS);
-	TAKE(GUEST_CR0);
-	TAKE(GUEST_CR3);
-	TAKE(GUEST_CR4);
-	TAKE(GUEST_INTERRUPTIBILITY);
-	TAKE(PRIMARY_CTRLS);
-	TAKE(ENTRY_INTR_INFO);
-	if (m->ENTRY_INTR_INFO & INTR_VALID)
-		changed |= take_event(m);
+u32 shadow_take_more(struct vmcs12 *m)
+{
+	u32 changed = 0;
+
 	if (m->PRIMARY_CTRLS & PRIMARY_TPR_SHADOW)
 		TAKE(TPR_THRESHOLD);
 	if (m->PIN_CTRLS & PIN_PREEMPTION_TIMER)
@@ -84,12 +70,6 @@ u64 shadow_take(struct nested_vmcs *c)
 	return changed;
 }
 
-/* __builtin_ctzll is a function of libgcc's with 32 bits. */
-static u32 lowest(u64 fields)
-{
-	return (u32)fields ? (u32)__builtin_ctz((u32)fields) : 32 + (u32)__builtin_ctz((u32)(fields >> 32));
-}
-
 static u64 value_of(const struct vmcs12 *m, const struct hot *h)
 {
 	const void *at = (const u8 *)m + h->offset;
@@ -97,31 +77,44 @@ static u64 value_of(const struct vmcs12 *m, const struct hot *h)
 	return h->bytes == 8 ? *(const u64 *)at : h->bytes == 4 ? *(const u32 *)at : *(const u16 *)at;
 }
 
-void shadow_give(struct nested_vmcs *c, u64 fields)
+static __attribute__((noinline)) void give(const struct vmcs12 *m, u32 fields)
 {
 	for (fields &= existing; fields; fields &= fields - 1) {
-		const struct hot *h = &hot[lowest(fields)];
+		const struct hot *h = &hot[__builtin_ctz(fields)];
 
-		vmcs_write((enum vmcs_field)h->field, value_of(c->m, h));
+		vmcs_write((enum vmcs_field)h->field, value_of(m, h));
 	}
+}
+
+/* Most exits change L2's place, and take away the event that was injected if there was one. */
+void shadow_give(struct nested_vmcs *c, u32 fields)
+{
+	const u32 most = HOT(GUEST_RIP) | HOT(ENTRY_INTR_INFO);
+
+	if (fields & HOT(GUEST_RIP))
+		vmcs_write(GUEST_RIP, c->m->GUEST_RIP);
+	if (fields & HOT(ENTRY_INTR_INFO))
+		vmcs_write(ENTRY_INTR_INFO, c->m->ENTRY_INTR_INFO);
+	if (fields & ~most)
+		give(c->m, fields & ~most);
 }
 
 void nested_shadow_in(struct vcpu *v, struct nested_vmcs *c)
 {
 	if (!nested_shadowing || c != v->nested->current)
 		return;
-	vmcs_use(c->shadow);
+	vmcs_use(&c->shadow);
 	c->changed |= shadow_take_all(c);
-	vmcs_use(v->vmcs01);
+	vmcs_use(&v->vmcs01);
 }
 
-void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c, u64 fields)
+void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c, u32 fields)
 {
 	if (!nested_shadowing)
 		return;
-	vmcs_use(c->shadow);
+	vmcs_use(&c->shadow);
 	shadow_give(c, fields);
-	vmcs_use(v->vmcs01);
+	vmcs_use(&v->vmcs01);
 }
 
 void nested_shadow_error(struct vcpu *v, struct nested_vmcs *c, u32 error)
@@ -135,7 +128,7 @@ void nested_shadow_error_of_l2(struct nested_vmcs *c, u32 error)
 	c->m->VM_INSTR_ERROR = error;
 	if (!nested_shadowing)
 		return;
-	vmcs_use(c->shadow);
+	vmcs_use(&c->shadow);
 	shadow_give(c, HOT(VM_INSTR_ERROR));
-	vmcs_use(c->vmcs02);
+	vmcs_use(&c->vmcs02);
 }

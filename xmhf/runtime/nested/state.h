@@ -20,43 +20,62 @@
 
 #define NESTED_CACHED	4u		/* VMCS12s a CPU */
 #define NO_VMCS		(~0ull)
+#define NO_EPTP		(~0ull)
 #define NESTED_BITMAPS	3u		/* of L1's, for MSRs and ports */
 #define NESTED_VPIDS	16u		/* of the CPU's, for VPID12s */
 
-#define GROUP_BIT(group)	BIT(group)
 #define GROUPS_ALL		0x1fu
 #define GROUPS_RARE_GUEST	(BIT(GROUP_GUEST) | BIT(GROUP_GUEST_SEG))
 
-/* What m's controls want at each entry, because VMCS02 doesn't keep it. */
-enum each_entry { EACH_MSRS = BIT(0), EACH_PDPTES = BIT(1), EACH_TIMER = BIT(2), EACH_PERF = BIT(3) };
+/* What an entry has to do beyond what all do, because VMCS02 doesn't keep it or memory may have changed. */
+enum each_entry {
+	EACH_MSRS = BIT(0), EACH_PDPTES = BIT(1), EACH_TIMER = BIT(2), EACH_PERF = BIT(3), EACH_AREA = BIT(4), EACH_FLUSH = BIT(5),
+	EACH_NMIS = BIT(6), EACH_HYPAPP = BIT(7),	/* by controls */
+	EACH_LINK = BIT(8), EACH_WAIT = BIT(9),		/* by guest state: a VMCS link pointer, wait-for-SIPI */
+	EACH_BY_GUEST = EACH_LINK | EACH_WAIT,
+};
+
+/* The same of an exit to L1. */
+enum each_exit {
+	LEAVE_MSRS = BIT(0), LEAVE_AREAS = BIT(1), LEAVE_FLUSH = BIT(2),		/* before VMCS01 is current; MSRs of L2 go on in L1 */
+	LEAVE_IA32E = BIT(3), LEAVE_TIMER = BIT(4), LEAVE_VIRTUAL_INTR = BIT(5), LEAVE_PML = BIT(6),	/* saved */
+	LEAVE_NMIS = BIT(7), LEAVE_PDPTES = BIT(8), LEAVE_PERF = BIT(9),	/* blocked as in L2; loaded for L1 */
+};
 
 struct nested_vmcs {
-	u64 at;				/* L1-physical; NO_VMCS: unused */
+	u64 at;				/* L1-physical; NO_VMCS: none */
+	u64 cleared;			/* with NO_VMCS there: where L1 cleared it, when its page got what m has; NO_VMCS: unused */
 	struct vmcs12 *m;
 	struct host_state *host;	/* made of m: host_state.h */
-	void *vmcs02;
-	void *shadow;			/* NULL: no VMCS shadowing */
+	u64 vmcs02;			/* its region */
+	u64 shadow;			/* likewise; 0: no VMCS shadowing */
 	u8 *msr_bitmap;			/* L1's merged with ours: one page */
 	u8 *io_bitmaps;			/* likewise: two */
-	struct watch watches[NESTED_BITMAPS];	/* L1's pages that they were merged from */
+	const u8 *l1_bitmaps[NESTED_BITMAPS];	/* L1's pages that they were merged from, */
+	struct watch watches[NESTED_BITMAPS];	/* and who tells of writes to them: */
+	const u64 *marks[NESTED_BITMAPS];	/* bitmaps.h */
+	u32 track_changes;
 	u32 pages_seen;			/* nested_pages_generation() when VMCS02 got the addresses of L1's pages; 0: it has to */
 	u32 primary12;			/* PRIMARY_CTRLS that it was made for */
 	u32 dirty;			/* groups that L1 wrote by exits since VMCS02 was made of them */
-	u64 changed;			/* hot fields that L1 wrote since */
+	u32 changed;			/* hot fields that L1 wrote since */
 	bool shadow_is_old;		/* the shadow VMCS hasn't what m has */
-	bool from_long_mode;		/* L1's mode when the checks passed last */
 	bool initialised;		/* VMCS02 has what is the same in all */
 	u32 pin02, primary02;		/* what VMCS02 has */
 	u64 eptp02, perf02;		/* likewise; perf02: IA32_PERF_GLOBAL_CTRL */
 	u16 vpid02;
+	u32 vpid_moves;			/* nested->vpid_moves when it was so; 0: look again */
 	u32 primary_base;		/* without windows of ours */
-	u32 each_entry;			/* enum each_entry */
+	u32 each_entry, each_exit;	/* enum each_entry, each_exit */
 	u32 behind_after;		/* what is behind after an exit, by m's controls */
+	bool takes_more;		/* likewise: hot fields are in use that aren't always; */
+	bool loads_again;		/* MSRs are loaded that exits don't save */
 	u32 seen_at;			/* place of ept02 among nested->ept.seen, perhaps */
 	uptr cd_nw;			/* of L2's CR0, where VMCS02 has 0 */
 	u32 behind;			/* groups of which VMCS02 has newer values than m */
 	u32 used;			/* when, by nested->clock */
-	u64 eptp12_ready;		/* for which @ept02 is, and eptp02; 0: none */
+	u64 eptp12_ready;		/* for which @ept02 is, and eptp02; NO_EPTP: none */
+	u64 generation_ready;		/* of @ept02, for which this CPU has flushed */
 	u64 eptp12;			/* L2 runs on now: EPTP, or what VMFUNC made of it */
 	u64 fault_at;			/* L1 was told of an EPT violation there at the last exit, */
 	u32 fault_want;			/* for this access; 0: it wasn't */
@@ -82,7 +101,8 @@ struct nested_sipi {
 };
 
 struct nested {
-	bool on;			/* in VMX operation */
+	bool on;			/* in VMX operation, */
+	u64 operands;			/* mask: 64 bits in IA-32e mode, which L1 can't leave or enter there; else 32 */
 	bool init_pending;		/* an INIT arrived in VMX root operation */
 	bool nmi_waits;			/* one is L1's, when it can be */
 	bool event_after_entry;		/* L2 exits when it was entered: events.c */
@@ -91,12 +111,14 @@ struct nested {
 	bool nmi_blocked;		/* NMIs are, all of L2's time: NMI exiting without virtual NMIs */
 	/* What VMCS01 has, while L2 runs: */
 	u32 primary01, blocking01;	/* blocking01: interruptibility */
-	u64 efer01, perf01;
+	u64 perf01;
 	u64 vmxon_at;			/* L1-physical */
+	const struct nested_vmcs *host_msrs_of;	/* whose host state VMCS01 has of host_msrs.c's; NULL: something else */
 	struct nested_vmcs *current;	/* NULL: none */
 	u32 clock;
 	u64 exits_kept[EXIT_REASONS], exits_reflected[EXIT_REASONS];
 	u16 vpid12[NESTED_VPIDS];	/* vpid.c; 0: nobody's */
+	u32 vpid_moves;			/* goes up, from 1, when one of them gets another holder */
 	struct l2_exit exit;		/* with verdict REFLECT */
 	struct ept02_fault refused;	/* what EPT12 refused of an access on L2's behalf, */
 	enum ept12_status refusal;	/* and why; EPT12_OK: nothing */
@@ -115,7 +137,7 @@ extern bool nested_shadowing;			/* the CPU has VMCS shadowing that serves us */
 
 /*
  * The VMCS12 at @at from the cache, read from L1's page if it wasn't there (the least recently used one goes back to
- * L1's memory for it). It isn't current yet. Guests may name any address: where there is no memory of L1's it reads as
+ * L1's memory for it) or had been cleared and is another now. It isn't current yet. Guests may name any address: where there is no memory of L1's it reads as
  * ones and writes are lost.
  */
 struct nested_vmcs *nested_cache(struct vcpu *v, u64 at);
@@ -126,8 +148,11 @@ struct nested_vmcs *nested_cached(struct vcpu *v, u64 at);
 /* Makes @c (NULL: none) what VMREAD and VMWRITE mean; with VMCS01 current. */
 void nested_make_current(struct vcpu *v, struct nested_vmcs *c);
 
-/* Writes it to L1's page in whole; forgets it then. It isn't current afterwards. */
-void nested_write_back(struct vcpu *v, struct nested_vmcs *c);
+/* L1's VMCLEAR: writes it to L1's page in whole. It isn't current afterwards, but at hand if L1 loads it again. */
+void nested_clear(struct vcpu *v, struct nested_vmcs *c);
+
+/* All of them go to L1's pages, and are forgotten. */
+void nested_write_all_back(struct vcpu *v);
 
 /* Fetches the groups of @groups that VMCS02 has newer into c->m; VMCS01 is current before and after. */
 void nested_fetch(struct vcpu *v, struct nested_vmcs *c, u32 groups);
@@ -135,7 +160,7 @@ void nested_fetch(struct vcpu *v, struct nested_vmcs *c, u32 groups);
 /* ---- shadow.c: the hot fields between c->m and the shadow VMCS; VMCS01 is current before and after ---- */
 
 void nested_shadow_in(struct vcpu *v, struct nested_vmcs *c);	/* what L1 wrote there becomes m's, and changed */
-void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c, u64 fields);	/* @fields of m */
+void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c, u32 fields);	/* @fields of m */
 void nested_shadow_error(struct vcpu *v, struct nested_vmcs *c, u32 error);	/* VM-instruction error, in m too */
 void nested_shadow_error_of_l2(struct nested_vmcs *c, u32 error);	/* the same while VMCS02 is current, before and after */
 
@@ -149,15 +174,16 @@ void nested_ready(struct vcpu *v);
 /* The verdict for an exit of VMCS02's that L1 is to see, with what else VMCS02 says of it. */
 static inline enum verdict nested_reflect(struct vcpu *v, u32 reason, u64 qualification)
 {
-	v->nested->exit = (struct l2_exit){ .reason = reason, .qualification = qualification };
+	struct l2_exit *exit = &v->nested->exit;
+
+	exit->reason = reason;
+	exit->made_up = exit->untold = exit->has_addresses = false;
+	exit->qualification = qualification;
 	return REFLECT;
 }
 
 /* From L2 to L1 as nested->exit says; VMCS02 is current before, VMCS01 after. */
 void nested_leave(struct vcpu *v);
-
-/* VMCS01 is current again, its windows as they were asked for; nothing else. */
-void nested_back_to_l1(struct vcpu *v);
 
 /* ---- hypapp.c: asked if the hypapp has such an entry; with VMCS02 current ---- */
 
@@ -171,13 +197,22 @@ void nested_hypapp_refused(struct vcpu *v);	/* the entry ended in VMfail, for a 
 u32 msr_area_load(u64 at, u32 count);
 u32 msr_area_store(u64 at, u32 count);
 
+/* ---- host_msrs.c: MSRs of VMCS01 that host state loads, whose writes exit while L1 is in VMX operation ---- */
+
+void host_msrs_watch(struct vcpu *v, bool on);	/* L1 enters or leaves VMX operation; with VMCS01 current */
+
 /* ---- events.c ---- */
 
 /* Before L2 runs: what waits for L1 lets it exit at once. */
-void nested_events_begin(struct vcpu *v);
+void nested_events_begin(struct vcpu *v, bool may_wait_for_sipi);
 
 /* L2's time is over: what waited goes on to wait for L1. With VMCS02 current. */
-void nested_events_end(struct vcpu *v);
+void nested_events_end_waiting(struct vcpu *v);
+static inline void nested_events_end(struct vcpu *v)
+{
+	if (v->nested->event_after_entry || v->nested->nmi_waits || v->waits_for_sipi)
+		nested_events_end_waiting(v);
+}
 
 /* ---- outcome.c: how VMX instructions end (SDM 31.2) ---- */
 
@@ -188,20 +223,21 @@ enum vmfail {
 	VMFAIL_MOV_SS = 26, VMFAIL_INVALIDATE = 28,
 };
 
-enum verdict nested_succeed(void);				/* clears the arithmetic flags; ADVANCE */
-enum verdict nested_fail(struct vcpu *v, enum vmfail error);	/* VMfailValid, or VMfailInvalid without a current VMCS */
+enum verdict nested_fail(struct vcpu *v, enum vmfail error);	/* VMfailValid, or VMfailInvalid without a current VMCS; ADVANCE */
 enum verdict nested_fail_invalid(void);
 enum verdict nested_fail_valid(void);				/* the error is noted already */
 
 /*
  * What every VMX instruction but VMXON faults for: #UD outside VMX operation, then #GP(0) for CPL > 0. #UD in real,
  * virtual-8086 and compatibility mode comes before their exit (31.3), so the CPU has seen to that; but not VMCALL's.
- * RESUME: nothing; else the verdict.
  */
+static inline bool nested_allows(const struct vcpu *v) { return v->nested && v->nested->on && guest_cpl() == 0; }
 MUST_CHECK enum verdict nested_refuses_fault(struct vcpu *v);		/* which of the two */
+
+/* RESUME: neither; else the verdict. */
 MUST_CHECK static inline enum verdict nested_refuses(struct vcpu *v)
 {
-	return v->nested && v->nested->on && guest_cpl() == 0 ? RESUME : nested_refuses_fault(v);
+	return nested_allows(v) ? RESUME : nested_refuses_fault(v);
 }
 MUST_CHECK enum verdict nested_refuses_mode(struct vcpu *v);	/* that by the mode */
 
@@ -236,7 +272,8 @@ u64 nested_ept_pointer(struct vcpu *v, struct nested_vmcs *c);
 /* Where hardware may read, or read and write, L1's page at @page: a page of ones or a scratch page if it isn't L1's memory. */
 u64 nested_page_to_read(u64 page);
 u64 nested_page_to_write(u64 page);
-u32 nested_pages_generation(void);	/* above 0; when it moves they may answer otherwise, and every CPU in L2 is kicked */
+u32 nested_pages_generation(void);	/* above 0; when it moves they may answer otherwise, and every CPU in L2 is kicked; */
+extern volatile u32 nested_pages_moves;	/* the same for who has asked already */
 
 /* watch_move() for a page that L2 may write to: it loses that, and who gets it again counts as writing always. */
 void nested_watch(struct watch *w, const gpa1_t *page);

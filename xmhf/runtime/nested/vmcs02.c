@@ -6,6 +6,7 @@
 #include "guest/memory.h"
 #include "guest/policy.h"
 #include "guest/state.h"
+#include "hypapp/hypapp.h"
 #include "machine/cpu_insn.h"
 #include "nested/bitmaps.h"
 #include "nested/vmcs02.h"
@@ -18,7 +19,7 @@ static bool has(enum vmcs_field field) { return vmcs12_field(&nested_map, field)
 
 /* ---- what goes on from L1 ---- */
 
-void l1_state_read_msrs(const struct vmcs12 *m, struct l1_state *l1)
+void l1_state_read(const struct vmcs12 *m, struct l1_state *l1)
 {
 	if (!(m->ENTRY_CTRLS & ENTRY_LOAD_DEBUG)) {
 		l1->debugctl = vmcs_read(GUEST_DEBUGCTL);
@@ -28,6 +29,7 @@ void l1_state_read_msrs(const struct vmcs12 *m, struct l1_state *l1)
 		l1->pat = vmcs_read(GUEST_PAT);
 	if (vmx_caps.entry & ENTRY_LOAD_LBR)
 		l1->lbr_ctl = vmcs_read(GUEST_LBR_CTL);
+	l1->efer = vmcs_read(GUEST_EFER);
 }
 
 /* ---- controls ---- */
@@ -74,16 +76,11 @@ static u32 exit_ctrls_for_l2(const struct vcpu *v, const struct vmcs12 *m)
 	return m->PIN_CTRLS & PIN_PREEMPTION_TIMER ? exit | EXIT_SAVE_TIMER : exit;
 }
 
-static void write_pin(const struct vcpu *v, struct nested_vmcs *c)
+static void write_controls(const struct vcpu *v, struct nested_vmcs *c)
 {
-	u32 pin = v->pin_ctrls | c->m->PIN_CTRLS;
+	const struct vmcs12 *m = c->m;
 
-	if (pin != c->pin02)
-		vmcs_write(PIN_CTRLS, c->pin02 = pin);
-}
-
-static void write_controls(const struct vcpu *v, const struct vmcs12 *m)
-{
+	vmcs_write(PIN_CTRLS, c->pin02 = v->pin_ctrls | m->PIN_CTRLS);
 	vmcs_write(SECONDARY_CTRLS, secondary_for_l2(m));
 	vmcs_write(EXIT_CTRLS, exit_ctrls_for_l2(v, m));
 	vmcs_write(ENTRY_CTRLS, vmx_caps.entry | (m->ENTRY_CTRLS & ENTRY_IA32E));
@@ -136,57 +133,73 @@ static void write_bitmaps(struct nested_vmcs *c)
 /* ---- guest state ---- */
 
 /* CD and NW of the CPU stay 0; L2 sees those that L1 had as it entered (VM entry doesn't load them, SDM 27.3.2.1). */
-static void write_control_registers(struct nested_vmcs *c, uptr cd_nw)
+static void write_cr_shadows(const struct nested_vmcs *c)
 {
 	const struct vmcs12 *m = c->m;
-	u64 cr0_mask = m->CR0_MASK | L2_CR0_OURS, cr4_mask = m->CR4_MASK | L2_CR4_OURS;
 
-	c->cd_nw = cd_nw;
-	vmcs_write(CR0_MASK, cr0_mask);
-	vmcs_write(CR0_SHADOW, (m->CR0_SHADOW & m->CR0_MASK) | (cd_nw & ~m->CR0_MASK));
-	vmcs_write(GUEST_CR0, m->GUEST_CR0 & ~(u64)L2_CR0_OURS);
-	vmcs_write(CR4_MASK, cr4_mask);
+	vmcs_write(CR0_MASK, m->CR0_MASK | L2_CR0_OURS);
+	vmcs_write(CR0_SHADOW, (m->CR0_SHADOW & m->CR0_MASK) | (c->cd_nw & ~m->CR0_MASK));
+	vmcs_write(CR4_MASK, m->CR4_MASK | L2_CR4_OURS);
 	vmcs_write(CR4_SHADOW, m->CR4_SHADOW & m->CR4_MASK);
-	vmcs_write(GUEST_CR4, m->GUEST_CR4);
 }
 
-/* Without "load IA32_EFER" LMA, and with paging LME, follow the entry control (27.3.2.1). */
+/* Without "load IA32_EFER" LMA, and with paging LME, follow the entry control (27.3.2.1). L2's CR0 is in VMCS02 already. */
 static u64 efer_for_l2(const struct vmcs12 *m, const struct l1_state *l1)
 {
 	bool ia32e = m->ENTRY_CTRLS & ENTRY_IA32E;
-	u64 efer = l1->efer, follows = EFER_LMA | (m->GUEST_CR0 & CR0_PG ? EFER_LME : 0);
+	u64 efer = l1->efer, follows;
 
 	if (m->ENTRY_CTRLS & ENTRY_LOAD_EFER)
 		return m->GUEST_EFER;
+	follows = EFER_LMA | (vmcs_read(GUEST_CR0) & CR0_PG ? EFER_LME : 0);
 	return ia32e ? efer | follows : efer & ~follows;
 }
 
-/* VMCS02 has what L1 loads already if its last exit saved it there and L1 didn't write it since. */
-static bool keeps(const struct vmcs12 *m, u32 load, u32 save) { return m->ENTRY_CTRLS & load && m->EXIT_CTRLS & save; }
+/* What L1 loads is in VMCS02 already if its last exit saved it there and L1 didn't write it since; else it is loaded again. */
+static bool again(const struct vmcs12 *m, u32 load, u32 save) { return m->ENTRY_CTRLS & load && !(m->EXIT_CTRLS & save); }
+
+static bool loads_again(const struct vmcs12 *m)
+{
+	return again(m, ENTRY_LOAD_DEBUG, EXIT_SAVE_DEBUG) || again(m, ENTRY_LOAD_PAT, EXIT_SAVE_PAT) ||
+	       again(m, ENTRY_LOAD_EFER, EXIT_SAVE_EFER);
+}
+
+void vmcs02_load_again(const struct vmcs12 *m)
+{
+	if (again(m, ENTRY_LOAD_DEBUG, EXIT_SAVE_DEBUG)) {
+		vmcs_write(GUEST_DEBUGCTL, m->GUEST_DEBUGCTL);
+		vmcs_write(GUEST_DR7, m->GUEST_DR7);
+	}
+	if (again(m, ENTRY_LOAD_PAT, EXIT_SAVE_PAT))
+		vmcs_write(GUEST_PAT, m->GUEST_PAT);
+	if (again(m, ENTRY_LOAD_EFER, EXIT_SAVE_EFER))
+		vmcs_write(GUEST_EFER, m->GUEST_EFER);
+}
 
 static u32 wants_each_entry(const struct vmcs12 *m)
 {
-	bool msrs = keeps(m, ENTRY_LOAD_DEBUG, EXIT_SAVE_DEBUG) && keeps(m, ENTRY_LOAD_PAT, EXIT_SAVE_PAT) &&
-		    keeps(m, ENTRY_LOAD_EFER, EXIT_SAVE_EFER) && !(vmx_caps.entry & ENTRY_LOAD_LBR);
+	const u32 loads = ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER;
+	bool msrs = (m->ENTRY_CTRLS & loads) != loads || vmx_caps.entry & ENTRY_LOAD_LBR;
 	bool timer = m->PIN_CTRLS & PIN_PREEMPTION_TIMER && !(m->EXIT_CTRLS & EXIT_SAVE_TIMER);
 
-	return (msrs ? 0 : EACH_MSRS) | (secondary_controls(m) & SECONDARY_EPT ? 0 : EACH_PDPTES) | (timer ? EACH_TIMER : 0) |
-	       (m->ENTRY_CTRLS & ENTRY_LOAD_PERF ? EACH_PERF : 0);
+	return (msrs ? EACH_MSRS : 0) | (secondary_controls(m) & SECONDARY_EPT ? 0 : EACH_PDPTES) | (timer ? EACH_TIMER : 0) |
+	       (m->ENTRY_CTRLS & ENTRY_LOAD_PERF ? EACH_PERF : 0) | (m->ENTRY_MSR_LOAD_COUNT ? EACH_AREA : 0) |
+	       (secondary_controls(m) & SECONDARY_VPID ? 0 : EACH_FLUSH) | (xmhf_hypapp.nested_entry ? EACH_HYPAPP : 0) |
+	       ((m->PIN_CTRLS & (PIN_NMI | PIN_VIRTUAL_NMIS)) == PIN_NMI ? EACH_NMIS : 0);
 }
 
-static void write_switched(const struct nested_vmcs *c, const struct l1_state *l1)
+/* What goes on from L1; and what L1 loads, where VMCS02 hasn't that from before. */
+static void write_switched(const struct vmcs12 *m, const struct l1_state *l1, bool all)
 {
-	const struct vmcs12 *m = c->m;
 	u32 entry = m->ENTRY_CTRLS;
-	bool all = c->dirty & GROUP_BIT(GROUP_GUEST);
 
-	if (all || !keeps(m, ENTRY_LOAD_DEBUG, EXIT_SAVE_DEBUG)) {
+	if (all || !(entry & ENTRY_LOAD_DEBUG)) {
 		vmcs_write(GUEST_DEBUGCTL, entry & ENTRY_LOAD_DEBUG ? m->GUEST_DEBUGCTL : l1->debugctl);
 		vmcs_write(GUEST_DR7, entry & ENTRY_LOAD_DEBUG ? m->GUEST_DR7 : l1->dr7);
 	}
-	if (all || !keeps(m, ENTRY_LOAD_PAT, EXIT_SAVE_PAT))
+	if (all || !(entry & ENTRY_LOAD_PAT))
 		vmcs_write(GUEST_PAT, entry & ENTRY_LOAD_PAT ? m->GUEST_PAT : l1->pat);
-	if (all || !keeps(m, ENTRY_LOAD_EFER, EXIT_SAVE_EFER))
+	if (all || !(entry & ENTRY_LOAD_EFER))
 		vmcs_write(GUEST_EFER, efer_for_l2(m, l1));
 	if (vmx_caps.entry & ENTRY_LOAD_LBR)
 		vmcs_write(GUEST_LBR_CTL, l1->lbr_ctl);
@@ -219,18 +232,17 @@ static void write_pdptes(const struct vmcs12 *m)
 		vmcs_write((enum vmcs_field)(GUEST_PDPTE0 + 2 * i), pdpte[i]);
 }
 
-/* What L1 has goes on in L2, unless L1 loads another. */
-static void write_perf(struct vcpu *v, struct nested_vmcs *c)
+void vmcs02_write_perf(const struct vcpu *v, struct nested_vmcs *c)
 {
-	u64 value = c->m->ENTRY_CTRLS & ENTRY_LOAD_PERF ? c->m->GUEST_PERF_GLOBAL_CTRL : v->perf_global_ctrl;
-
-	v->perf_global_ctrl = value;
-	if (value != c->perf02 && vmx_caps.entry & ENTRY_LOAD_PERF)
-		vmcs_write(GUEST_PERF_GLOBAL_CTRL, c->perf02 = value);
+	c->perf02 = v->perf_global_ctrl;
+	if (vmx_caps.entry & ENTRY_LOAD_PERF)
+		vmcs_write(GUEST_PERF_GLOBAL_CTRL, c->perf02);
 }
 
 static void write_rare_guest(const struct vmcs12 *m)
 {
+	vmcs_write(GUEST_CR0, m->GUEST_CR0 & ~(u64)L2_CR0_OURS);
+	vmcs_write(GUEST_CR4, m->GUEST_CR4);
 	vmcs_write(GUEST_ACTIVITY_STATE, m->GUEST_ACTIVITY_STATE);
 	vmcs_write(GUEST_PENDING_DBG, m->GUEST_PENDING_DBG);
 	vmcs_write(GUEST_SYSENTER_CS, m->GUEST_SYSENTER_CS);
@@ -244,7 +256,7 @@ static void write_rare_guest(const struct vmcs12 *m)
  * VM exits clear the event, so it is written when there is one. An NMI that is injected blocks NMIs whatever the field says; ours
  * are virtual always, which wants it clear then.
  */
-static __attribute__((noinline)) void write_entry_event(const struct nested_vmcs *c)
+void vmcs02_write_entry_event(const struct nested_vmcs *c)
 {
 	const struct vmcs12 *m = c->m;
 
@@ -255,75 +267,65 @@ static __attribute__((noinline)) void write_entry_event(const struct nested_vmcs
 		vmcs_write(GUEST_INTERRUPTIBILITY, m->GUEST_INTERRUPTIBILITY & ~(u32)BLOCKING_NMI);
 }
 
-#define HOT_CRS		(HOT(CR0_SHADOW) | HOT(GUEST_CR0) | HOT(CR4_SHADOW) | HOT(GUEST_CR4))
 /* What becomes of these depends on controls that aren't hot. */
-#define HOT_BY_CONTROLS	(HOT_CRS | HOT(PRIMARY_CTRLS) | HOT(GUEST_INTERRUPTIBILITY) | HOT(PREEMPTION_TIMER) | HOT(TPR_THRESHOLD) | \
-			 HOT(GUEST_INTR_STATUS))
+#define HOT_BY_CONTROLS	(HOT_CR_SHADOWS | HOT(PRIMARY_CTRLS) | HOT(GUEST_INTERRUPTIBILITY) | HOT(PREEMPTION_TIMER) | \
+			 HOT(TPR_THRESHOLD) | HOT(GUEST_INTR_STATUS))
 
-static u64 changed_hot(const struct nested_vmcs *c)
-{
-	return c->dirty & GROUP_BIT(GROUP_CONTROL) ? c->changed | HOT_BY_CONTROLS : c->changed;
-}
-
-static inline void write_vpid(struct vcpu *v, struct nested_vmcs *c)
+void vmcs02_write_vpid(struct vcpu *v, struct nested_vmcs *c)
 {
 	u16 vpid;
 
-	if (!(vmx_caps.secondary & SECONDARY_VPID))
-		return;
-	vpid = nested_vpid(v, secondary_controls(c->m) & SECONDARY_VPID ? c->m->VPID : 0);
-	if (vpid != c->vpid02)
-		vmcs_write(VPID, c->vpid02 = vpid);
-}
-
-/* What L1 wrote by exits. */
-static __attribute__((noinline)) void write_dirty(const struct vcpu *v, struct nested_vmcs *c)
-{
-	const struct vmcs12 *m = c->m;
-
-	if (c->dirty & GROUP_BIT(GROUP_CONTROL)) {
-		write_controls(v, m);
-		write_plain_controls(m);
-		write_bitmaps(c);
-		bitmaps_choose(c);
-		c->pages_seen = 0;
-		c->primary12 = m->PRIMARY_CTRLS;
-		c->each_entry = wants_each_entry(m);
-		c->behind_after = vmcs02_behind_after(m);
+	if (vmx_caps.secondary & SECONDARY_VPID) {
+		vpid = nested_vpid(v, secondary_controls(c->m) & SECONDARY_VPID ? c->m->VPID : 0);
+		if (vpid != c->vpid02)
+			vmcs_write(VPID, c->vpid02 = vpid);
 	}
-	if (c->dirty & GROUP_BIT(GROUP_GUEST_SEG))
-		write_segments(m);
-	if (c->dirty & GROUP_BIT(GROUP_GUEST))
-		write_rare_guest(m);
+	c->vpid_moves = v->nested->vpid_moves;
 }
 
-/* What VMCS02 doesn't keep, and what else is rare. */
-static __attribute__((noinline)) void write_each_entry(struct vcpu *v, struct nested_vmcs *c, const struct l1_state *l1, u64 changed)
+/* After L1 wrote a control, by an exit or by VMCS shadowing. */
+static void follow_controls(const struct vcpu *v, struct nested_vmcs *c)
 {
 	const struct vmcs12 *m = c->m;
 
-	if (c->each_entry & EACH_PDPTES || c->dirty & GROUP_BIT(GROUP_GUEST))
-		write_pdptes(m);
-	write_switched(c, l1);
-	write_perf(v, c);
-	if (changed & HOT(PREEMPTION_TIMER) || c->each_entry & EACH_TIMER)
-		if (m->PIN_CTRLS & PIN_PREEMPTION_TIMER)
-			vmcs_write(PREEMPTION_TIMER, m->PREEMPTION_TIMER);
+	write_controls(v, c);
+	write_plain_controls(m);
+	write_bitmaps(c);
+	bitmaps_choose(c);
+	c->changed |= HOT_BY_CONTROLS;
+	c->pages_seen = 0;
+	c->vpid_moves = 0;
+	c->eptp12 = m->EPTP;
+	c->eptp12_ready = NO_EPTP;
+	c->primary12 = m->PRIMARY_CTRLS;
+	c->each_entry = (c->each_entry & EACH_BY_GUEST) | wants_each_entry(m);
+	c->behind_after = vmcs02_behind_after(m);
+	c->takes_more = shadow_takes_more(m);
+	c->loads_again = loads_again(m);
+}
+
+static void follow_rare_guest(struct nested_vmcs *c)
+{
+	const struct vmcs12 *m = c->m;
+
+	write_rare_guest(m);
+	c->each_entry = (c->each_entry & ~(u32)EACH_BY_GUEST) | (m->VMCS_LINK_POINTER != ~0ull ? EACH_LINK : 0) |
+			(m->GUEST_ACTIVITY_STATE == ACTIVITY_WAIT_FOR_SIPI ? EACH_WAIT : 0);
 }
 
 /* Hot fields that L1 doesn't write at most entries. */
-static __attribute__((noinline)) void write_warm(struct nested_vmcs *c, const struct l1_state *l1, u64 changed)
+void vmcs02_write_warm(struct nested_vmcs *c, u32 changed)
 {
 	const struct vmcs12 *m = c->m;
 
 	if (changed & HOT(PRIMARY_CTRLS))
 		c->primary_base = primary_for_l2(m);
-	if (changed & HOT_CRS || l1->cd_nw != c->cd_nw)
-		write_control_registers(c, l1->cd_nw);
+	if (changed & HOT_CR_SHADOWS)
+		write_cr_shadows(c);
 	PASS(EXCEPTION_BITMAP);
 	PASS(GUEST_CR3);
-	PASS(GUEST_CS_AR);
-	PASS(GUEST_SS_AR);
+	if (changed & HOT(PREEMPTION_TIMER) && m->PIN_CTRLS & PIN_PREEMPTION_TIMER)
+		vmcs_write(PREEMPTION_TIMER, m->PREEMPTION_TIMER);
 	if (changed & HOT(GUEST_INTR_STATUS) && has(GUEST_INTR_STATUS))
 		vmcs_write(GUEST_INTR_STATUS, m->GUEST_INTR_STATUS);
 	if (changed & HOT(TPR_THRESHOLD) && has(TPR_THRESHOLD))
@@ -334,35 +336,32 @@ static __attribute__((noinline)) void write_warm(struct nested_vmcs *c, const st
 
 void vmcs02_write_pages(struct nested_vmcs *c)
 {
-	c->pages_seen = nested_pages_generation();
+	c->pages_seen = nested_pages_generation();	/* before it asks where they are */
 	write_pages(c->m);
 	bitmaps_merge(c);
 }
 
-#define HOTTEST	(HOT(GUEST_RIP) | HOT(GUEST_RSP) | HOT(GUEST_RFLAGS))
-
 void vmcs02_build(struct vcpu *v, struct nested_vmcs *c, const struct l1_state *l1)
 {
 	const struct vmcs12 *m = c->m;
-	u64 changed = changed_hot(c);
+	u32 dirty = c->dirty;
+	bool all = dirty & (GROUP_BIT(GROUP_GUEST) | GROUP_BIT(GROUP_CONTROL));	/* other fields may be in use now */
 
-	if (c->dirty)
-		write_dirty(v, c);
-	write_pin(v, c);
-	if (changed & ~HOTTEST || l1->cd_nw != c->cd_nw)
-		write_warm(c, l1, changed);
-	v->primary_base = c->primary_base;
-	primary_apply(v);
-	write_vpid(v, c);
-	if (c->dirty || c->each_entry || v->perf_global_ctrl != c->perf02 || changed & HOT(PREEMPTION_TIMER))
-		write_each_entry(v, c, l1, changed);
-	PASS(GUEST_RIP);
-	PASS(GUEST_RSP);
-	PASS(GUEST_RFLAGS);
-	if (m->ENTRY_INTR_INFO & INTR_VALID)
-		write_entry_event(c);
+	if (dirty & GROUP_BIT(GROUP_CONTROL))
+		follow_controls(v, c);
+	if (dirty & GROUP_BIT(GROUP_GUEST_SEG))
+		write_segments(m);
+	if (dirty & GROUP_BIT(GROUP_GUEST))
+		follow_rare_guest(c);
+	if (c->each_entry & EACH_PDPTES || all)
+		write_pdptes(m);
+	write_switched(m, l1, all);
+	if (c->each_entry & EACH_PERF)
+		v->perf_global_ctrl = m->GUEST_PERF_GLOBAL_CTRL;
+	if (c->each_entry & EACH_TIMER)
+		c->changed |= HOT(PREEMPTION_TIMER);
+	vmcs02_follow(v, c);
 	c->dirty = 0;
-	c->changed = 0;
 }
 
 void nested_follow_policy(struct vcpu *v)
@@ -384,7 +383,7 @@ void nested_follow_interrupts(struct vcpu *v)
 		n->cached[i].dirty |= GROUP_BIT(GROUP_CONTROL);
 	if (!v->in_l2)
 		return;
-	vmcs_use(c->vmcs02);
+	vmcs_use(&c->vmcs02);
 	c->pin02 = v->pin_ctrls | c->m->PIN_CTRLS;
 	vmcs_write(PIN_CTRLS, c->pin02 | (n->event_after_entry ? PIN_PREEMPTION_TIMER : 0));
 	vmcs_write(EXIT_CTRLS, exit_ctrls_for_l2(v, c->m));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which fields L1 has, where they are, and how they are read and written. */
+/* Which fields L1 has, and where they are. */
 #include "lib/string.h"
 #include "nested/vmcs12.h"
 
@@ -19,7 +19,7 @@ static const struct field {
 #define IF(which, name)	{ { CAP_##which, which##_##name } }
 #define EITHER(which, name, other, its_name) { { CAP_##which, which##_##name }, { CAP_##other, other##_##its_name } }
 #define FIELD(name, encoding, width, group, shadowed, exists) \
-	{ encoding, { offsetof(struct vmcs12, name), width, GROUP_##group, SLOT_##shadowed(name) }, shadowed, exists },
+	{ encoding, { offsetof(struct vmcs12, name), width, GROUP_BIT(GROUP_##group), SLOT_##shadowed(name) }, shadowed, exists },
 #define SLOT_NOT(name)		HOT_FIELDS
 #define SLOT_READ(name)		HOT_##name
 #define SLOT_WRITE(name)	HOT_##name
@@ -27,7 +27,7 @@ static const struct field {
 #undef FIELD
 };
 
-#define FIELD(name, encoding, ...) _Static_assert(VMCS_INDEX(encoding) < VMCS12_INDEXES, #name);
+#define FIELD(name, encoding, ...) _Static_assert(encoding < VMCS_ENCODINGS, #name);
 #include "vmx/vmcs_fields.def"
 #undef FIELD
 
@@ -44,9 +44,11 @@ static bool exists(const struct vmx_caps_offered *caps, const struct field *f)
 void vmcs12_map_fields(struct vmcs12_map *map, const struct vmx_caps_offered *caps)
 {
 	memset(map, 0, sizeof(*map));
-	for (u32 i = 0; i < ARRAY_SIZE(fields); i++)
+	for (u32 i = 0; i < ARRAY_SIZE(fields); i++) {
+		map->slots[1 + i] = fields[i].slot;
 		if (exists(caps, &fields[i]))
-			map->slot[VMCS_KIND(fields[i].encoding)][VMCS_INDEX(fields[i].encoding)] = fields[i].slot;
+			map->slot_of[fields[i].encoding >> 1] = (u8)(1 + i);
+	}
 }
 
 u64 vmcs12_enum(const struct vmx_caps_offered *caps)
@@ -57,43 +59,6 @@ u64 vmcs12_enum(const struct vmx_caps_offered *caps)
 		if (exists(caps, &fields[i]))
 			highest = MAX(highest, VMCS_INDEX(fields[i].encoding));
 	return (u64)highest << 1;
-}
-
-u64 vmcs12_read(const struct vmcs12 *m, const struct vmcs12_slot *slot, u64 encoding, bool in_64bit_mode)
-{
-	const u8 *from = (const u8 *)m + slot->offset;
-	u64 value;
-
-	switch (slot->width) {
-	case W16:
-		return *(const u16 *)from;
-	case W32:
-		return *(const u32 *)from;
-	default:
-		value = *(const u64 *)from;
-		if (encoding & VMCS_ENCODING_HIGH)
-			return value >> 32;
-		return in_64bit_mode ? value : (u32)value;
-	}
-}
-
-void vmcs12_write(struct vmcs12 *m, const struct vmcs12_slot *slot, u64 encoding, u64 value, bool in_64bit_mode)
-{
-	u8 *to = (u8 *)m + slot->offset;
-
-	switch (slot->width) {
-	case W16:
-		*(u16 *)to = (u16)value;
-		break;
-	case W32:
-		*(u32 *)to = (u32)value;
-		break;
-	default:
-		if (encoding & VMCS_ENCODING_HIGH)
-			*(u64 *)to = (u32)*(u64 *)to | (u64)(u32)value << 32;
-		else
-			*(u64 *)to = in_64bit_mode ? value : (u32)value;
-	}
 }
 
 static void no_exit(u8 *bitmap, u32 encoding)

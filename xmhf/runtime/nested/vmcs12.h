@@ -27,15 +27,17 @@ struct vmcs12 {
 _Static_assert(offsetof(struct vmcs12, revision) == 0 && offsetof(struct vmcs12, abort) == 4, "SDM table 25-1");
 _Static_assert(sizeof(struct vmcs12) <= PAGE_SIZE, "VMCS12 fits the page that L1 gives");
 
+#define GROUP_BIT(group)	BIT(group)	/* of enum vmcs_group */
+
 /* Where an encoding's field lies. */
 struct vmcs12_slot {
-	u16 offset;		/* in struct vmcs12; 0: no such field */
+	_Alignas(8) u16 offset;	/* in struct vmcs12 */
 	u8 width;		/* enum vmcs_width */
-	u8 group;		/* enum vmcs_group; GROUP_EXIT_INFO is read-only to an L1 without MISC_WRITE_ANY_FIELD */
+	u8 group;		/* a bit: GROUP_BIT(); exit information is read-only to an L1 without MISC_WRITE_ANY_FIELD */
 	u8 hot;			/* enum hot_field, HOT_FIELDS if it isn't hot */
 };
 
-/* The hot fields: those that the field table calls shadowed. A set of them is a u64 with a bit for each. */
+/* The hot fields: those that the field table calls shadowed. A set of them is a u32 with a bit for each. */
 enum hot_field {
 #define HOT_NOT(name)
 #define HOT_READ(name)	HOT_##name,
@@ -48,22 +50,28 @@ enum hot_field {
 #undef HOT_WRITE
 	HOT_FIELDS
 };
-_Static_assert(HOT_FIELDS < 64, "a set of hot fields is a u64");
+_Static_assert(HOT_FIELDS < 32, "a set of hot fields is a u32");
 
-#define HOT(name)	BIT64(HOT_##name)
-#define HOT_ALL		(~0ull)
+#define HOT(name)	BIT(HOT_##name)
+#define HOT_ALL		(~0u)
 
 /* SDM 25.11.2: an encoding is width (14:13), type (11:10), index (9:1), and access to the high half (0). */
-#define VMCS_ENCODING_BITS	0x6fffull
+#define VMCS_ENCODINGS		0x7000u
 #define VMCS_ENCODING_HIGH	1ull
-#define VMCS12_INDEXES		39u	/* the highest index of any field, plus 1 */
 #define VMCS_INDEX(encoding)	((u32)(encoding) >> 1 & 0x1ff)
-#define VMCS_KIND(encoding)	((u32)(encoding) >> 10 & 31)	/* type and width, with a 0 between them */
-#define VMCS_KINDS		28u
 
-/* The fields that L1's VMX has, by encoding. */
+enum vmcs12_count {
+#define FIELD(name, ...) VMCS12_COUNT_##name,
+#include "vmx/vmcs_fields.def"
+#undef FIELD
+	VMCS12_FIELDS
+};
+_Static_assert(VMCS12_FIELDS < 256, "a byte for each");
+
+/* The fields that L1's VMX has, by encoding; 0: none. */
 struct vmcs12_map {
-	struct vmcs12_slot slot[VMCS_KINDS][VMCS12_INDEXES];
+	struct vmcs12_slot slots[1 + VMCS12_FIELDS];
+	u8 slot_of[VMCS_ENCODINGS / 2];
 };
 
 void vmcs12_map_fields(struct vmcs12_map *map, const struct vmx_caps_offered *caps);
@@ -77,13 +85,14 @@ u64 vmcs12_enum(const struct vmx_caps_offered *caps);
  */
 static inline const struct vmcs12_slot *vmcs12_field(const struct vmcs12_map *map, u64 encoding)
 {
-	u32 index = VMCS_INDEX(encoding);
 	const struct vmcs12_slot *slot;
+	u32 number;
 
-	if (encoding & ~VMCS_ENCODING_BITS || index >= VMCS12_INDEXES)
+	if (encoding >= VMCS_ENCODINGS)
 		return NULL;
-	slot = &map->slot[VMCS_KIND(encoding)][index];
-	if (slot->offset == 0 || (encoding & VMCS_ENCODING_HIGH && slot->width != W64))
+	number = map->slot_of[encoding >> 1];
+	slot = &map->slots[number];
+	if (number == 0 || (encoding & VMCS_ENCODING_HIGH && slot->width != W64))
 		return NULL;
 	return slot;
 }
@@ -92,8 +101,34 @@ static inline const struct vmcs12_slot *vmcs12_field(const struct vmcs12_map *ma
  * What VMREAD and VMWRITE of @encoding move, @slot being its field. Outside 64-bit mode the operand has 32 bits: a wider
  * field is read cut and written with its upper half cleared.
  */
-u64 vmcs12_read(const struct vmcs12 *m, const struct vmcs12_slot *slot, u64 encoding, bool in_64bit_mode);
-void vmcs12_write(struct vmcs12 *m, const struct vmcs12_slot *slot, u64 encoding, u64 value, bool in_64bit_mode);
+static inline u64 vmcs12_read(const struct vmcs12 *m, const struct vmcs12_slot *slot, u64 encoding, bool in_64bit_mode)
+{
+	const u8 *from = (const u8 *)m + slot->offset;
+	u64 value;
+
+	if (slot->width == W32)
+		return *(const u32 *)from;
+	if (slot->width == W16)
+		return *(const u16 *)from;
+	value = *(const u64 *)from;
+	if (encoding & VMCS_ENCODING_HIGH)
+		return value >> 32;
+	return in_64bit_mode ? value : (u32)value;
+}
+
+static inline void vmcs12_write(struct vmcs12 *m, const struct vmcs12_slot *slot, u64 encoding, u64 value, bool in_64bit_mode)
+{
+	u8 *to = (u8 *)m + slot->offset;
+
+	if (slot->width == W32)
+		*(u32 *)to = (u32)value;
+	else if (slot->width == W16)
+		*(u16 *)to = (u16)value;
+	else if (encoding & VMCS_ENCODING_HIGH)
+		*(u64 *)to = (u32)*(u64 *)to | (u64)(u32)value << 32;
+	else
+		*(u64 *)to = in_64bit_mode ? value : (u32)value;
+}
 
 /* Fills the bitmaps of VMCS shadowing (SDM 25.6.15): no exit for the fields that the table calls shadowed. */
 void vmcs12_shadow_bitmaps(const struct vmcs12_map *map, u8 vmread[PAGE_SIZE], u8 vmwrite[PAGE_SIZE]);

@@ -27,6 +27,7 @@ u16 nested_vpid(struct vcpu *v, u16 vpid12)
 		return VPID_OFF;
 	if (*holder != vpid12) {
 		*holder = vpid12;
+		v->nested->vpid_moves++;
 		invalidate(INVVPID_SINGLE, vpid, 0);
 	}
 	return vpid;

@@ -40,7 +40,7 @@ struct vcpu *cpus_allocate(void)
 	v->served = count < machine.handoff.options.max_cpus;
 	v->apic_id = lapic_id();
 	v->vmxon_region = pool_page();
-	v->vmcs01 = pool_page();
+	v->vmcs01 = (uptr)pool_page();
 	if (!v->vmxon_region || !v->vmcs01 || !nested_cpu_init(v))
 		return NULL;
 	cpus[count] = v;

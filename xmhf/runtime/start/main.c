@@ -74,6 +74,7 @@ static NORETURN void bsp_main(struct vcpu *v)
 {
 	trap_load(v);
 	policy_init();
+	host_msrs_init();
 	cpus_wake();
 	leave_cpus_out();
 	ept01_build();

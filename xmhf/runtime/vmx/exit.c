@@ -70,21 +70,26 @@ enum verdict inject(struct vcpu *v, enum vector vector, int error)
 	return INJECT;
 }
 
-inline void exit_advance(struct vcpu *v)
+static inline void advance(struct vcpu *v, u32 clears)
 {
-	u64 rip = v->rip + vmcs_read32(EXIT_INSTR_LEN);
+	u64 rip = v->rip + vmcs_read32(EXIT_INSTR_LEN), flags = vmcs_read(GUEST_RFLAGS);
 	u32 blocking = vmcs_read32(GUEST_INTERRUPTIBILITY);
 
 	if (__builtin_expect((rip ^ v->rip) >> 32 & 1, 0) && !(vmcs_read32(GUEST_CS_AR) & AR_LONG))
 		rip = (u32)rip;
 	vmcs_write(GUEST_RIP, rip);
+	if (flags & clears)
+		vmcs_write(GUEST_RFLAGS, flags & ~(u64)clears);
 	if (__builtin_expect(blocking & (BLOCKING_STI | BLOCKING_MOV_SS), 0))
 		vmcs_write(GUEST_INTERRUPTIBILITY, blocking & ~(BLOCKING_STI | BLOCKING_MOV_SS));
-	if (__builtin_expect(vmcs_read32(GUEST_RFLAGS) & RFLAGS_TF, 0) && !(vmcs_read(GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+	if (__builtin_expect(flags & RFLAGS_TF, 0) && !(vmcs_read(GUEST_DEBUGCTL) & DEBUGCTL_BTF))
 		vmcs_write(GUEST_PENDING_DBG, vmcs_read(GUEST_PENDING_DBG) | PENDING_DBG_BS);
 }
 
-/* What a verdict asks for, other than the common ADVANCE and RESUME. */
+void exit_advance(struct vcpu *v) { advance(v, 0); }
+void exit_succeed(struct vcpu *v) { advance(v, RFLAGS_ARITH); }
+
+/* What a verdict asks for, other than the common ones. */
 static __attribute__((noinline)) void act(struct vcpu *v, enum verdict verdict)
 {
 	if (verdict == SHUT_DOWN) {
@@ -116,7 +121,9 @@ void vm_exit(struct vcpu *v)
 	v->exits[reason]++;
 	verdict = l1_exits[reason].handle(v);
 	if (verdict == ADVANCE)
-		exit_advance(v);
+		advance(v, 0);
+	else if (verdict == SUCCEED)
+		advance(v, RFLAGS_ARITH);
 	else if (verdict != RESUME)
 		act(v, verdict);
 	v->root_ticks += rdtsc_low() - v->exit_tsc;

@@ -15,6 +15,7 @@ const char *exit_name(u32 reason);
 
 /* RIP goes past the instruction, with the debug trap and the end of blocking that brings (SDM 7.8.3, 26.4). */
 void exit_advance(struct vcpu *v);
+void exit_succeed(struct vcpu *v);		/* for SUCCEED */
 
 /* Notes an exit of the guest at @rip in the ring, and in v->rip. */
 static inline void exit_record(struct vcpu *v, u32 reason, u64 rip)

@@ -27,11 +27,13 @@ static inline void primary_window(struct vcpu *v, u32 bits, bool wanted)
 /* From the VMCS that was current to another, which has @ctrls: what had a window open is offered anew. */
 static inline void primary_switch(struct vcpu *v, u32 ctrls)
 {
-	if (v->windows & PRIMARY_NMI_WINDOW)
-		work_set(v, WORK_GUEST_NMI);
-	if (v->windows & ~(u32)PRIMARY_NMI_WINDOW)
-		work_set(v, WORK_INTERRUPT);
-	v->windows = 0;
+	if (v->windows) {
+		if (v->windows & PRIMARY_NMI_WINDOW)
+			work_set(v, WORK_GUEST_NMI);
+		if (v->windows & ~(u32)PRIMARY_NMI_WINDOW)
+			work_set(v, WORK_INTERRUPT);
+		v->windows = 0;
+	}
 	v->primary_ctrls = ctrls;
 }
 

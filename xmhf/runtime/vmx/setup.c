@@ -75,7 +75,7 @@ void vmx_enable(struct vcpu *v)
 	if (rdmsr_safe(MSR_FEATURE_CONTROL, &feature_control) && !(feature_control & FEATURE_CONTROL_LOCK))
 		wrmsr(MSR_FEATURE_CONTROL, feature_control | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX);
 	*(u32 *)v->vmxon_region = revision;
-	*(u32 *)v->vmcs01 = revision;
+	*(u32 *)(uptr)v->vmcs01 = revision;
 	if (!vmx_on((uptr)v->vmxon_region))
 		panic("CPU %u: VMXON failed", v->index);
 }
@@ -137,7 +137,7 @@ void vmx_write_host_state(struct vcpu *v, void (*exit_stub)(void))
 
 void vmx_setup(struct vcpu *v)
 {
-	if (!vmcs_clear((uptr)v->vmcs01) || !vmcs_load((uptr)v->vmcs01))
+	if (!vmcs_clear(v->vmcs01) || !vmcs_load(v->vmcs01))
 		panic("CPU %u: VMCS01 can't be loaded", v->index);
 	write_controls(v);
 	vmx_write_host_state(v, vm_exit_stub);

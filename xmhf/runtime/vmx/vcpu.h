@@ -45,6 +45,7 @@ enum work {
 enum verdict {
 	RESUME,			/* re-enter as things stand */
 	ADVANCE,		/* the instruction is done */
+	SUCCEED,		/* likewise, a VMX instruction: the arithmetic flags are cleared (SDM 31.2) */
 	INJECT,			/* deliver v->event; made by inject() */
 	REFLECT,		/* of L2 alone: an exit to L1, told by v->nested->exit */
 	SHUT_DOWN		/* the guest shut itself down: reset the machine */
@@ -74,7 +75,8 @@ struct vcpu {
 	u32 primary_base, windows, primary_ctrls;	/* of the current VMCS: vmx/primary.h */
 	u32 pending_vectors[8];		/* external interrupts that wait for the guest, a bit each */
 	bool window_asked;		/* the hypapp wants to know when it could take one */
-	void *vmxon_region, *vmcs01;
+	void *vmxon_region;
+	u64 vmcs01;			/* its region */
 	struct nested *nested;		/* nested/state.h */
 	u64 rip;			/* of the guest, at this exit */
 	u32 exit_tsc;			/* low half of the TSC at this exit */

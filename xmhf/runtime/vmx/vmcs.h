@@ -56,15 +56,15 @@ static inline void vmcs_write(enum vmcs_field field, u64 value)
 		vmwrite_raw(field + 1, (uptr)(value >> 32));
 }
 
-/* The same of a value in memory, which with 64 bits can be the instruction's operand. */
+/* The same of a value in memory, which is the instruction's operand. */
 static inline void vmcs_write_from(enum vmcs_field field, const u64 *value)
 {
-#ifdef __x86_64__
+	const uptr *part = (const uptr *)(const void *)value;
+
 	cost(XMHF_COST_FIELD);
-	__asm__ volatile("vmwrite %0, %1" : : "m"(*value), "r"((uptr)field) : "cc");
-#else
-	vmcs_write(field, *value);
-#endif
+	__asm__ volatile("vmwrite %0, %1" : : "m"(*part), "r"((uptr)field) : "cc");
+	if (sizeof(uptr) == 4 && vmcs_width_of(field) == W64)
+		vmwrite_raw(field + 1, part[1]);
 }
 
 /* Reads any encoding; false if this CPU hasn't that field. */
@@ -106,11 +106,15 @@ static inline bool vmcs_load(u64 region)
 	return ok;
 }
 
-/* VMPTRLD of a region of ours: it can't fail but by a bug. */
+/* VMPTRLD of a region of ours, whose address is at @region: it can't fail but by a bug. */
 void vmcs_use_failed(void);
-static inline void vmcs_use(void *region)
+static inline void vmcs_use(const u64 *region)
 {
-	if (__builtin_expect(!vmcs_load((uptr)region), 0))
+	bool ok;
+
+	cost(XMHF_COST_VMPTRLD);
+	__asm__ volatile("vmptrld %1" : "=@cca"(ok) : "m"(*region));
+	if (__builtin_expect(!ok, 0))
 		vmcs_use_failed();
 }
 
