@@ -43,9 +43,6 @@ ACCEPTED = (
     Accepted("offered", "*i386-vmx_caps-*", r"(exit|entry) control 9 flipped( with EPT)?: valid 8 -> valid 7"),
     Accepted("offered", "*i386-vmx_checks_host-*",
              r"27\.2\.4 (IA-32e mode guest|64-bit host) from outside IA-32e mode \| pae \d+ fails: valid 8 -> valid 7"),
-    Accepted("offered", "*i386-vmx_msr_areas-*",
-             r"entry loads EFER with SCE: exit 18 q 0 len 3 rip 1800006 flags 2 -> exit 34 \(entry failed\) q 1"),
-    Accepted("offered", "*i386-vmx_msr_areas-*", r"entry loads EFER with SCE, L2 reads: 0000000000000001 -> absent"),
     Accepted("offered", "*i386-vmx_insn_errors-*", r"INVEPT 1 of an EPTP beyond the width: valid 28 -> ok"),
     # The same of newer CPUs: mode-based execute control; then tertiary and secondary VM-exit controls, sub-page write permissions,
     # user wait and pause, UINV, CET state, PKRS.
