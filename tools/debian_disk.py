@@ -161,7 +161,8 @@ def own_tool(folder, name, flavour):
 
 
 def disk(flavour="amd64", userland="busybox", cmdline="", selfcheck="", extra=(), modules=(), images=()):
-    """The path of a disk image, made at first use. `extra`: (source, destination) pairs; `images`: disks for QEMU in it, (source, name)."""
+    """The path of a disk image, made at first use. `extra`: (source, destination) pairs; `images`: (source, name) pairs, disks
+    for the QEMU of the userland kvm."""
     if selfcheck:
         cmdline = f"{cmdline} selfcheck={selfcheck}".strip()
     extra = [*extra, *((own_tool(folder, name, flavour), to) for folder, name, to in OWN_TOOLS[userland])]

@@ -44,13 +44,13 @@ PROMISE(each_msr_of_both_ranges_has_a_bit_for_reads_and_one_for_writes)
 {
 	for (u32 msr = 0; msr < 0x2000; msr++) {
 		clear();
-		policy_intercept_msr(msr, true, false);
+		policy_intercept_msr(policy_msr_bitmap, msr, true, false);
 		assert_true(msr_bit(0, msr));
-		policy_intercept_msr(0xc0000000 + msr, true, false);
+		policy_intercept_msr(policy_msr_bitmap, 0xc0000000 + msr, true, false);
 		assert_true(msr_bit(1, msr));
-		policy_intercept_msr(msr, false, true);
+		policy_intercept_msr(policy_msr_bitmap, msr, false, true);
 		assert_true(msr_bit(2, msr));
-		policy_intercept_msr(0xc0000000 + msr, false, true);
+		policy_intercept_msr(policy_msr_bitmap, 0xc0000000 + msr, false, true);
 		assert_true(msr_bit(3, msr));
 		assert_int_equal(msr_bits(), 4);
 	}
@@ -62,15 +62,15 @@ PROMISE(an_msr_outside_both_ranges_needs_no_bit)
 
 	clear();
 	for (u32 i = 0; i < ARRAY_SIZE(outside); i++)
-		policy_intercept_msr(outside[i], true, true);
+		policy_intercept_msr(policy_msr_bitmap, outside[i], true, true);
 	assert_int_equal(msr_bits(), 0);
 }
 
 PROMISE(an_msr_once_intercepted_stays_so)
 {
 	clear();
-	policy_intercept_msr(0x1b, true, true);
-	policy_intercept_msr(0x1b, false, false);
+	policy_intercept_msr(policy_msr_bitmap, 0x1b, true, true);
+	policy_intercept_msr(policy_msr_bitmap, 0x1b, false, false);
 	assert_true(msr_bit(0, 0x1b));
 	assert_true(msr_bit(2, 0x1b));
 }

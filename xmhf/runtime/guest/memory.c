@@ -3,6 +3,7 @@
 #include "guest/memory.h"
 #include "guest/state.h"
 #include "lib/string.h"
+#include "lib/words.h"
 #include "machine/cpu_insn.h"
 #include "machine/machine.h"
 #include "machine/trap.h"
@@ -64,14 +65,10 @@ bool guest_write_physical(gpa1_t at, const void *from, size_t length)
 
 bool guest_equals_physical(gpa1_t at, const void *what, size_t length)
 {
-	const void *there = (const void *)(uptr)at.at;
-	size_t words = length / sizeof(u32);
-	bool same;
+	uptr words = length / sizeof(uptr);
 
-	if (!machine_is_memory(at.at) || !allowed(at, length, EPT_R) || !guest_has_physical(at, length))
-		return false;
-	__asm__ volatile("repe cmpsl" : "=@cce"(same), "+S"(there), "+D"(what), "+c"(words) : : "memory");
-	return same;
+	return machine_is_memory(at.at) && allowed(at, length, EPT_R) && guest_has_physical(at, length) &&
+	       words_same((const void *)(uptr)at.at, what, words) == words;
 }
 
 bool guest_poke(gpa1_t at, const void *from, size_t length)

@@ -25,7 +25,7 @@ MUST_CHECK bool guest_poke(gpa1_t at, const void *from, size_t length);
 MUST_CHECK bool guest_read_physical(gpa1_t at, void *to, size_t length);
 MUST_CHECK bool guest_write_physical(gpa1_t at, const void *from, size_t length);
 
-/* Has it @what, whole words, there? False too where guest_read_physical is. */
+/* Has it @what, whole words of the CPU's, there? False too where guest_read_physical is. */
 MUST_CHECK bool guest_equals_physical(gpa1_t at, const void *what, size_t length);
 
 /* The four PDPTEs at @cr3. False if one is reserved or out of reach: #GP(0), SDM 5.4.1. */

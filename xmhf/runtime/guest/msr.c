@@ -159,7 +159,7 @@ static const struct msr_rule *find(u32 msr)
 static void intercept(const struct msr_rule *rule)
 {
 	for (u32 i = 0; i < rule->count; i++)
-		policy_intercept_msr(rule->first + i, rule->read != NULL, rule->write != NULL);
+		policy_intercept_msr(policy_msr_bitmap, rule->first + i, rule->read != NULL, rule->write != NULL);
 }
 
 void msr_policy_init(void)

@@ -10,9 +10,9 @@
 _Alignas(PAGE_SIZE) u8 policy_msr_bitmap[PAGE_SIZE];
 _Alignas(PAGE_SIZE) u8 policy_io_bitmap[2 * PAGE_SIZE];
 
-void policy_intercept_msr(u32 msr, bool read, bool write)
+void policy_intercept_msr(u8 bitmap[PAGE_SIZE], u32 msr, bool read, bool write)
 {
-	u8 *part = policy_msr_bitmap;
+	u8 *part = bitmap;
 	u8 bit = (u8)BIT(msr & 7);
 
 	if (msr >= MSR_HIGH_FIRST) {

@@ -11,7 +11,8 @@ extern u8 policy_io_bitmap[2 * PAGE_SIZE];	/* SDM 25.6.4 */
 /* Fills both from the tables of msr.c and io.c. */
 void policy_init(void);
 
-void policy_intercept_msr(u32 msr, bool read, bool write);
+/* In policy_msr_bitmap, or another like it; a right that isn't named stays as it is. */
+void policy_intercept_msr(u8 bitmap[PAGE_SIZE], u32 msr, bool read, bool write);
 
 /* @wanted: exit on @count ports from @first; else don't. */
 void policy_intercept_ports(u16 first, u32 count, bool wanted);

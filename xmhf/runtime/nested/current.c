@@ -69,6 +69,8 @@ void nested_clear(struct vcpu *v, struct nested_vmcs *c)
 	}
 }
 
+_Static_assert(sizeof(struct vmcs12) % sizeof(uptr) == 0, "guest_equals_physical takes whole words");
+
 /* One that was cleared, VMCS02 and all, unless somebody wrote to its page since. */
 static struct nested_vmcs *recall(struct nested *n, u64 at)
 {

@@ -3,17 +3,12 @@
  * EPT02 when what it was made from changes: EPT12 at L1's INVEPT, EPT01 when a hypapp protects a page. Only slots that
  * differ are written.
  */
+#include "lib/words.h"
 #include "nested/ept02_table.h"
 
 #define PAGES_AT_ONCE	16u
 #define SHADOWS_MAX	8u		/* of one page that are compared: more are L1's mischief, and dropped */
 #define EXPOSED_MAX	32u		/* likewise, of tables that L2 can write to */
-
-#ifdef __i386__
-#define REPE_CMPS	"repe cmpsl"
-#else
-#define REPE_CMPS	"repe cmpsq"
-#endif
 
 /* What of EPT12's entry a table of pieces was made from. */
 #define MEANING		(EPT_ENTRY_ADDRESS | EPT_ENTRY_RIGHTS | EPT_ENTRY_TYPE | EPT_ENTRY_IPAT | EPT_ENTRY_LARGE)
@@ -58,11 +53,7 @@ static void sync_slot(struct ept02 *e, struct ept02_table *t, u32 i)
 /* How many slots in a row are bit for bit what EPT12 has, of @count > 0. */
 static u32 count_same(const u64 *slots, const u64 *from12, u32 count)
 {
-	uptr words = count * sizeof(u64) / sizeof(uptr), all = words;
-	bool same;
-
-	__asm__ volatile(REPE_CMPS : "+S"(slots), "+D"(from12), "+c"(words), "=@ccz"(same) : : "memory");
-	return (u32)((all - words - !same) * sizeof(uptr) / sizeof(u64));
+	return (u32)(words_same(slots, from12, count * (sizeof(u64) / sizeof(uptr))) * sizeof(uptr) / sizeof(u64));
 }
 
 static bool is_settled(const struct ept02_table *t, u32 i)

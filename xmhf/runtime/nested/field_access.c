@@ -71,7 +71,7 @@ static __attribute__((always_inline)) inline enum verdict write_field(struct vcp
 
 	if (!slot)
 		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
-	if (slot->group == GROUP_BIT(GROUP_EXIT_INFO) && !(nested_caps.msr[CAP_MISC] & MISC_WRITE_ANY_FIELD))
+	if (nested_read_only(slot))
 		return nested_fail(v, VMFAIL_READ_ONLY_FIELD);
 	if (is_behind(c, slot))
 		return after_fetch(v, slot->group, nested_vmwrite);

@@ -8,7 +8,6 @@
 #include "machine/cpu_insn.h"
 #include "machine/log.h"
 #include "memory/pool.h"
-#include "nested/msr_bitmap.h"
 #include "nested/state.h"
 
 static const u32 watched[] = { MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_DEBUGCTL, MSR_PAT, MSR_EFER };
@@ -21,7 +20,7 @@ void host_msrs_init(void)
 	BUG_ON(!bitmap);
 	memcpy(bitmap, policy_msr_bitmap, PAGE_SIZE);
 	for (u32 i = 0; i < ARRAY_SIZE(watched); i++)
-		msr_bitmap_intercept_write(bitmap, watched[i]);
+		policy_intercept_msr(bitmap, watched[i], false, true);
 }
 
 void host_msrs_watch(struct vcpu *v, bool on)

@@ -9,6 +9,12 @@
 
 struct operand instruction_operand(void);
 
+/* VMWRITE of exit information: VMfail 13, unless L1 is offered that (SDM A.6). */
+static inline bool nested_read_only(const struct vmcs12_slot *slot)
+{
+	return slot->group == GROUP_BIT(GROUP_EXIT_INFO) && !(nested_caps.msr[CAP_MISC] & MISC_WRITE_ANY_FIELD);
+}
+
 /* From 64-bit mode? Compatibility mode has no VMX instructions: #UD comes before their exit (SDM 31.3). */
 static inline bool instruction_is_64bit(void) { return sizeof(uptr) == 8 && vmcs_read(GUEST_EFER) & EFER_LMA; }
 

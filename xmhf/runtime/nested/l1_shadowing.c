@@ -46,16 +46,6 @@ static void store(struct vcpu *v, const struct shadow_access *a, u32 offset, con
 	}
 }
 
-/*
- * The error number goes to the current VMCS (31.2), which is L1's for L2. Which VMCS is reached through the link pointer
- * matters to the field's value alone (VMREAD and VMWRITE in 31.3).
- */
-static enum verdict fail(struct vcpu *v, enum vmfail error)
-{
-	nested_shadow_error_of_l2(v->nested->current, error);
-	return nested_fail_valid();
-}
-
 static enum verdict begin(struct vcpu *v, struct shadow_access *a)
 {
 	if (guest_cpl())
@@ -82,7 +72,7 @@ enum verdict l2_vmread(struct vcpu *v)
 	if (a.at == NO_VMCS)
 		return nested_fail_invalid();
 	if (!a.slot)
-		return fail(v, VMFAIL_NO_SUCH_FIELD);
+		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
 	fetch(v, &a, a.slot->offset, field(&a), width_bytes(a.slot));
 	value = vmcs12_read(&a.m, a.slot, a.encoding, a.bytes == 8);
 	if (a.operand.in_register)
@@ -109,9 +99,9 @@ enum verdict l2_vmwrite(struct vcpu *v)
 	if (verdict != RESUME)
 		return verdict;
 	if (!a.slot)
-		return fail(v, VMFAIL_NO_SUCH_FIELD);
-	if (a.slot->group == GROUP_BIT(GROUP_EXIT_INFO) && !(nested_caps.msr[CAP_MISC] & MISC_WRITE_ANY_FIELD))
-		return fail(v, VMFAIL_READ_ONLY_FIELD);
+		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
+	if (nested_read_only(a.slot))
+		return nested_fail(v, VMFAIL_READ_ONLY_FIELD);
 	fetch(v, &a, a.slot->offset, field(&a), width_bytes(a.slot));
 	vmcs12_write(&a.m, a.slot, a.encoding, value, a.bytes == 8);
 	store(v, &a, a.slot->offset, field(&a), width_bytes(a.slot));

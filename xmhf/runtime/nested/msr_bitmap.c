@@ -12,13 +12,6 @@ void bitmap_merge(u8 to[PAGE_SIZE], const u8 a[PAGE_SIZE], const u8 b[PAGE_SIZE]
 		*(uptr *)(to + i) = *(const uptr *)(a + i) | *(const uptr *)(b + i);
 }
 
-void msr_bitmap_intercept_write(u8 bitmap[PAGE_SIZE], u32 msr)
-{
-	u32 bit = msr >= HIGH_FIRST ? msr - HIGH_FIRST : msr;
-
-	bitmap[(msr >= HIGH_FIRST ? 3 : 2) * QUARTER + bit / 8] |= (u8)BIT(bit % 8);
-}
-
 bool msr_bitmap_wants(const u8 *l1, u32 msr, enum msr_access access)
 {
 	u32 quarter = (access == MSR_ACCESS_WRITE ? 2 : 0) + (msr >= HIGH_FIRST ? 1 : 0);

@@ -8,9 +8,6 @@
 /* L2 exits for what either wants: a page of bits that are set in either, I/O bitmaps too; page aligned. */
 void bitmap_merge(u8 to[PAGE_SIZE], const u8 a[PAGE_SIZE], const u8 b[PAGE_SIZE]);
 
-/* WRMSR of @msr exits. */
-void msr_bitmap_intercept_write(u8 bitmap[PAGE_SIZE], u32 msr);
-
 enum msr_access { MSR_ACCESS_READ, MSR_ACCESS_WRITE };
 
 /* Does RDMSR or WRMSR of @msr in L2 exit to L1, by its bitmap (NULL: it uses none)? */

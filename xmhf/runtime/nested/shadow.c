@@ -114,21 +114,11 @@ void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c, u32 fields)
 		return;
 	vmcs_use(&c->shadow);
 	shadow_give(c, fields);
-	vmcs_use(&v->vmcs01);
+	vmcs_use(v->in_l2 ? &c->vmcs02 : &v->vmcs01);
 }
 
 void nested_shadow_error(struct vcpu *v, struct nested_vmcs *c, u32 error)
 {
 	c->m->VM_INSTR_ERROR = error;
 	nested_shadow_out(v, c, HOT(VM_INSTR_ERROR));
-}
-
-void nested_shadow_error_of_l2(struct nested_vmcs *c, u32 error)
-{
-	c->m->VM_INSTR_ERROR = error;
-	if (!nested_shadowing)
-		return;
-	vmcs_use(&c->shadow);
-	shadow_give(c, HOT(VM_INSTR_ERROR));
-	vmcs_use(&c->vmcs02);
 }

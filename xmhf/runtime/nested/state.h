@@ -137,8 +137,8 @@ extern bool nested_shadowing;			/* the CPU has VMCS shadowing that serves us */
 
 /*
  * The VMCS12 at @at from the cache, read from L1's page if it wasn't there (the least recently used one goes back to
- * L1's memory for it) or had been cleared and is another now. It isn't current yet. Guests may name any address: where there is no memory of L1's it reads as
- * ones and writes are lost.
+ * L1's memory for it) or had been cleared and is another now. It isn't current yet. Guests may name any address: where
+ * there is no memory of L1's it reads as ones and writes are lost.
  */
 struct nested_vmcs *nested_cache(struct vcpu *v, u64 at);
 
@@ -160,9 +160,8 @@ void nested_fetch(struct vcpu *v, struct nested_vmcs *c, u32 groups);
 /* ---- shadow.c: the hot fields between c->m and the shadow VMCS; VMCS01 is current before and after ---- */
 
 void nested_shadow_in(struct vcpu *v, struct nested_vmcs *c);	/* what L1 wrote there becomes m's, and changed */
-void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c, u32 fields);	/* @fields of m */
+void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c, u32 fields);	/* @fields of m; while L2 runs VMCS02 is current */
 void nested_shadow_error(struct vcpu *v, struct nested_vmcs *c, u32 error);	/* VM-instruction error, in m too */
-void nested_shadow_error_of_l2(struct nested_vmcs *c, u32 error);	/* the same while VMCS02 is current, before and after */
 
 /* ---- enter.c ---- */
 

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Comparing memory by words, as one string instruction. */
+#ifndef LIB_WORDS_H
+#define LIB_WORDS_H
+
+#include "lib/types.h"
+
+#ifdef __x86_64__
+#define REPE_CMPS	"repe cmpsq"
+#else
+#define REPE_CMPS	"repe cmpsl"
+#endif
+
+/* How many words of the CPU's are the same in a row, of @count > 0. Both may change meanwhile. */
+static inline __attribute__((always_inline)) uptr words_same(const void *a, const void *b, uptr count)
+{
+	uptr left = count;
+	bool same;
+
+	__asm__ volatile(REPE_CMPS : "+S"(a), "+D"(b), "+c"(left), "=@ccz"(same) : : "memory");
+	return count - left - !same;
+}
+
+#endif
