@@ -222,6 +222,81 @@ static void root_operation(void)
 	result("VMREAD of a field there isn't", vmx_read(0x6ffe, &(uptr){ 0 }));
 }
 
+/* ---- RFLAGS afterwards (31.2), where all arithmetic flags were set before and where none was ---- */
+
+#define FLAGS_AFTER(insn, with, ...) do {								\
+		for (u32 set_ = 0; set_ < 2; set_++) {							\
+			uptr flags_ = set_ ? 2 | FLAGS_VMX : 2;						\
+			u32 vector_ = TRY("push %0\n\tpopf\n\t" insn "\n\t" PUSHF "\n\tpop %0",		\
+					  : "+r"(flags_) __VA_ARGS__ : "memory", "cc");			\
+													\
+			say("R flags after %s, %s, %s before: ", insn, with, set_ ? "set" : "clear");	\
+			if (vector_ == NO_TRAP)								\
+				say("%x\n", (u32)flags_);						\
+			else										\
+				say("fault %u\n", vector_);						\
+		}											\
+	} while (0)
+
+static void flags_of_failures(const char *with)
+{
+	const struct invalidation bad = { ~0ull, 0 };
+	const uptr no_field = 0x6ffe, no_kind = 9;
+	const u64 misaligned = 1, region = vmxon_region();
+	uptr value = 0;
+
+	FLAGS_AFTER("vmxon %1", with, : "m"(region));
+	FLAGS_AFTER("vmclear %1", with, : "m"(misaligned));
+	FLAGS_AFTER("vmptrld %1", with, : "m"(misaligned));
+	FLAGS_AFTER("vmread %2, %1", with, , "+r"(value) : "r"(no_field));
+	FLAGS_AFTER("vmwrite %1, %2", with, : "r"(value), "r"(no_field));
+	FLAGS_AFTER("vmlaunch", with, :);
+	FLAGS_AFTER("vmresume", with, :);
+	FLAGS_AFTER("vmcall", with, :);
+	if (CAN_SECONDARY(SECONDARY_EPT))
+		FLAGS_AFTER("invept %1, %2", with, : "m"(bad), "r"(no_kind));
+	if (CAN_SECONDARY(SECONDARY_VPID))
+		FLAGS_AFTER("invvpid %1, %2", with, : "m"(bad), "r"(no_kind));
+}
+
+static void flags_of_successes(void)
+{
+	const char *with = "good";
+	const struct invalidation none = { 0, 0 };
+	const uptr field = GUEST_RSP, slow_field = HOST_SYSENTER_ESP, all = 2;
+	const u64 vmcs = physical(l2.vmcs), other = physical(vmcs_region()), region = vmxon_region();
+	u64 at = 0;
+	uptr value = 0;
+
+	FLAGS_AFTER("vmclear %1", with, : "m"(other));
+	FLAGS_AFTER("vmptrld %1", with, : "m"(vmcs));
+	FLAGS_AFTER("vmptrst %1", with, , "+m"(at) :);
+	FLAGS_AFTER("vmread %2, %1", with, , "+r"(value) : "r"(field));
+	FLAGS_AFTER("vmread %2, %1", with, , "+m"(value) : "r"(slow_field));
+	FLAGS_AFTER("vmwrite %1, %2", with, : "r"(value), "r"(field));
+	FLAGS_AFTER("vmwrite %1, %2", with, : "m"(value), "r"(slow_field));
+	if (CAN_SECONDARY(SECONDARY_EPT))
+		FLAGS_AFTER("invept %1, %2", with, : "m"(none), "r"(all));
+	if (CAN_SECONDARY(SECONDARY_VPID))
+		FLAGS_AFTER("invvpid %1, %2", with, : "m"(none), "r"(all));
+	FLAGS_AFTER("vmxoff; vmxon %1", with, : "m"(region));
+	vmx_disable();
+	FLAGS_AFTER("vmxon %1; vmxoff", with, : "m"(region));
+	vmx_enable();
+}
+
+static void flags(void)
+{
+	start(0);
+	result_l2("VMLAUNCH before looks at flags", &l2, l2_run(&l2));
+	flags_of_successes();
+	vmx_ptrld(physical(l2.vmcs));
+	vmcs_set(PIN_CTRLS, 0);
+	flags_of_failures("with a current VMCS");
+	vmx_clear(physical(l2.vmcs));
+	flags_of_failures("no current VMCS");
+}
+
 /* Any number of VMCSs, each with its own state. */
 static void many(void)
 {
@@ -267,6 +342,7 @@ void guest_main(void)
 	mov_ss();
 	invalidations();
 	root_operation();
+	flags();
 	many();
 	vmx_disable();
 }

@@ -212,6 +212,116 @@ static void sizes(void)
 	}
 }
 
+/*
+ * Entries that fail in the area (27.8): what stands before the bad entry is loaded, and goes on in L1 but for what L1's host
+ * state has; the VMCS keeps its fields, and the next entry goes by them.
+ */
+
+#define SEEN	((volatile struct { u32 msr, low, high; } *)(uptr)ROW_PAGE(6))
+
+L2_CODE(read_all, 32, "1: mov (%ebx), %ecx; jecxz 2f; rdmsr; mov %eax, 4(%ebx); mov %edx, 8(%ebx); add $12, %ebx; jmp 1b;"
+	"2: vmcall");
+
+#define EFER_MODE	(L1_IS_64 ? EFER_LME | EFER_LMA : 0)
+#define PAT_OF_FIELD	0x0007040600070400ull
+
+static const struct msr_entry watched[] = {
+	{ MSR_SYSENTER_CS, 0, 0x77 }, { MSR_SYSENTER_ESP, 0, 0x7777 }, { MSR_SYSENTER_EIP, 0, 0x8888 }, { MSR_PAT, 0, PAT_OTHER },
+	{ MSR_EFER, 0, EFER_SCE | EFER_MODE }, { MSR_STAR, 0, 0x123400005678ull }, { MSR_KERNEL_GS, 0, 0x7fff00001111ull },
+};
+#define WATCHED		ARRAY_SIZE(watched)
+
+enum setting { CARRIES_ON, LOADS, LOADS_AND_SAVES, SETTINGS };
+enum next { MENDED, COUNT_0, AGAIN, NEXTS };
+
+static void fill_area(bool fails)
+{
+	for (u32 i = 0; i < WATCHED; i++)
+		entry(AREA, i, fails ? watched[i].index : MSR_STAR, fails ? watched[i].value : rdmsr(MSR_STAR));
+	entry(AREA, WATCHED, fails ? ABSENT_MSR : MSR_STAR, fails ? 0 : rdmsr(MSR_STAR));
+}
+
+/* Into L2 and what it reads, unless that fails; then what L1 reads, and the fields. */
+static void enter_and_look(const char *name, const char *when)
+{
+	static const enum vmcs_field fields[] = { GUEST_SYSENTER_CS, GUEST_SYSENTER_ESP, GUEST_SYSENTER_EIP, GUEST_PAT, GUEST_EFER };
+	struct vmx_result r;
+
+	for (u32 i = 0; i < WATCHED; i++)
+		SEEN[i].msr = watched[i].index;
+	l2.bx = ROW_PAGE(6);
+	vmcs_set(GUEST_RIP, L2_CODE_AT);
+	r = l2_run(&l2);
+	result_l2_f(r, "%s, %s", name, when);
+	if (r.kind == VMX_OK && !(exit_reason() & ENTRY_FAILED)) {
+		say("R %s, %s, L2 reads:", name, when);
+		for (u32 i = 0; i < WATCHED; i++)
+			say(" %llx", (u64)SEEN[i].high << 32 | SEEN[i].low);
+		say("\n");
+	}
+	say("R %s, %s, L1 reads:", name, when);
+	for (u32 i = 0; i < WATCHED; i++)
+		say(" %llx", rdmsr(watched[i].index));
+	say(", fields");
+	for (u32 i = 0; i < ARRAY_SIZE(fields); i++)
+		say(" %llx", vmcs_get(fields[i]));
+	say("\n");
+}
+
+static void prepare(enum setting setting)
+{
+	start();
+	l2_code(&l2, read_all, read_all_end);
+	vmcs_set(GUEST_SYSENTER_CS, 0x11);
+	vmcs_set(GUEST_SYSENTER_ESP, 0x2222);
+	vmcs_set(GUEST_SYSENTER_EIP, 0x3333);
+	vmcs_set(GUEST_PAT, PAT_OF_FIELD);
+	vmcs_set(GUEST_EFER, EFER_MODE);
+	if (setting != CARRIES_ON)
+		vmcs_on(ENTRY_CTRLS, ENTRY_LOAD_PAT | ENTRY_LOAD_EFER);
+	if (setting == LOADS_AND_SAVES)
+		vmcs_on(EXIT_CTRLS, EXIT_SAVE_PAT | EXIT_SAVE_EFER | EXIT_LOAD_PAT | EXIT_LOAD_EFER);
+	vmcs_set(ENTRY_MSR_LOAD_ADDR, ROW_PAGE(3));
+	vmcs_set(ENTRY_MSR_LOAD_COUNT, WATCHED + 1);
+}
+
+static void failed_load(enum setting setting, enum next next, bool entered_before)
+{
+	static const char *const names[SETTINGS] = { "failed load", "failed load, PAT and EFER loaded",
+						     "failed load, PAT and EFER loaded and saved" };
+
+	prepare(setting);
+	fill_area(false);
+	if (entered_before)
+		enter_and_look(names[setting], "before");
+	fill_area(true);
+	enter_and_look(names[setting], "failing");
+	if (next == AGAIN)
+		enter_and_look(names[setting], "failing again");
+	if (next == COUNT_0)
+		vmcs_set(ENTRY_MSR_LOAD_COUNT, 0);
+	else
+		fill_area(false);
+	enter_and_look(names[setting], next == COUNT_0 ? "without the area" : "mended");
+}
+
+static void failed_loads(void)
+{
+	u64 own[WATCHED];
+
+	if (!CAN_ENTRY(ENTRY_LOAD_PAT | ENTRY_LOAD_EFER) ||
+	    !CAN_EXIT(EXIT_SAVE_PAT | EXIT_SAVE_EFER | EXIT_LOAD_PAT | EXIT_LOAD_EFER))
+		return;
+	try_wrmsr(MSR_EFER, EFER_MODE);
+	for (u32 i = 0; i < WATCHED; i++)
+		own[i] = rdmsr(watched[i].index);
+	for (u32 i = 0; i < SETTINGS * NEXTS * 2; i++) {
+		failed_load(i / 2 / NEXTS, i / 2 % NEXTS, i % 2);
+		for (u32 w = 0; w < WATCHED; w++)
+			wrmsr(watched[w].index, own[w]);
+	}
+}
+
 void guest_main(void)
 {
 	if (!l1_begin())
@@ -221,5 +331,6 @@ void guest_main(void)
 	entry_order();
 	exits();
 	sizes();
+	failed_loads();
 	vmx_disable();
 }
