@@ -17,6 +17,8 @@
 #define WIDTH		36u
 #define VCNT		10u
 #define UNLISTED	0x174u		/* IA32_SYSENTER_CS */
+#define EXTENDED_NX	BIT(20)		/* CPUID 80000001H EDX */
+#define EXTENDED_LM	BIT(29)
 #define GARBAGE		0xdeadbeef00000000ull
 
 struct machine machine;
@@ -428,6 +430,11 @@ PROMISE(efer_is_the_hardwares_under_the_amd64_hypervisor)
 	cpu_add_msr(MSR_EFER, 0);
 	assert_true(writes(MSR_EFER, EFER_LME | EFER_SCE));
 	assert_true(reads_as(MSR_EFER, EFER_LME | EFER_SCE));
+	fake_cpuid_edx = EXTENDED_NX | EXTENDED_LM;
+	*cpu_msr(MSR_EFER) = EFER_LME | EFER_LMA;
+	msr_policy_init();
+	assert_true(guest_efer_bits() == (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE));
+	assert_true(reads_as(MSR_EFER, EFER_LME | EFER_LMA));
 }
 
 static bool exits(u32 msr, bool write)
@@ -440,6 +447,7 @@ static bool exits(u32 msr, bool write)
 PROMISE(exactly_the_listed_msrs_exit)
 {
 	start();
+	cpu_add_msr(MSR_EFER, 0);
 	memset(policy_msr_bitmap, 0, sizeof(policy_msr_bitmap));
 	policy_init();
 	for (u32 msr = 0; msr < 0x2000; msr++) {

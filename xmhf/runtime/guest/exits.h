@@ -10,6 +10,7 @@ enum verdict guest_rdmsr(struct vcpu *v);		/* msr.c */
 enum verdict guest_wrmsr(struct vcpu *v);
 bool guest_msr_read(u32 msr, u64 *value);		/* false: #GP(0) */
 bool guest_msr_write(u32 msr, u64 value);
+u64 guest_efer_bits(void);				/* those that the guest's IA32_EFER has; after policy_init */
 enum verdict guest_cr(struct vcpu *v);			/* cr.c */
 uptr guest_cr_operand(const struct vcpu *v, u64 qualification);	/* the register that a MOV to or from a CR names */
 bool guest_cr0_takes_effect(uptr before, uptr value);	/* all that a write of CR0 does but the write; false: #GP(0) */

@@ -107,13 +107,30 @@ static bool write_xss(u32 msr, u64 value)
 	return !(value & XSS_PT) && wrmsr_safe(msr, value);
 }
 
-/* The i386 hypervisor can't enter a 64-bit guest: EFER is that of a CPU without long mode. */
-static bool write_efer_without_lme(u32 msr, u64 value)
+static u64 efer_bits;
+
+u64 guest_efer_bits(void) { return efer_bits; }
+
+/*
+ * The i386 hypervisor can't enter a 64-bit guest: EFER is that of a CPU without long mode, but for SCE, which such a guest
+ * never missed. CPUID tells 32-bit code nothing of SCE, and a copy of ours below hides long mode: so the CPU is asked.
+ */
+static void learn_efer(void)
 {
 	u32 features = cpuid(0x80000001, 0).edx;
-	u64 defined = (features & LEAF80000001_EDX_LM ? EFER_SCE : 0) | (features & LEAF80000001_EDX_NX ? EFER_NXE : 0);
+	u64 now = rdmsr(MSR_EFER);
 
-	if (value & ~defined)
+	efer_bits = (sizeof(uptr) == 8 && features & LEAF80000001_EDX_LM ? EFER_LME | EFER_LMA : 0) |
+		    (features & LEAF80000001_EDX_NX ? EFER_NXE : 0);
+	if (!wrmsr_safe(MSR_EFER, now | EFER_SCE))
+		return;
+	efer_bits |= EFER_SCE;
+	wrmsr(MSR_EFER, now);
+}
+
+static bool write_efer_without_lme(u32 msr, u64 value)
+{
+	if (value & ~efer_bits)
 		return false;
 	(void)msr;
 	vmcs_write(GUEST_EFER, value);
@@ -168,6 +185,7 @@ void msr_policy_init(void)
 		intercept(&rules[i]);
 	if (sizeof(uptr) == 4)
 		intercept(&i386_rules[0]);
+	learn_efer();
 }
 
 bool guest_msr_read(u32 msr, u64 *value)

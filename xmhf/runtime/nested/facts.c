@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L1's CPU as the checks of VM entry want it. What isn't known here is left to the CPU's own check. */
+#include "guest/exits.h"
 #include "guest/memory.h"
 #include "lib/string.h"
 #include "machine/cpu_insn.h"
@@ -11,9 +12,6 @@
 #define LEAF7_ECX_LA57		BIT(16)
 #define LEAF7_ECX_BUS_LOCK	BIT(24)
 #define LEAF7_1_EAX_LAM		BIT(26)
-#define LEAF80000001_EDX_SYSCALL BIT(11)
-#define LEAF80000001_EDX_NX	BIT(20)
-#define LEAF80000001_EDX_LM	BIT(29)
 #define LEAF_PERF		0xa
 
 static struct entry_facts known;
@@ -39,27 +37,24 @@ static u64 perf_global_bits(void)
 void facts_init(void)
 {
 	struct cpuid_regs leaf7 = cpuid(0, 0).eax >= 7 ? cpuid(7, 0) : (struct cpuid_regs){ 0 };
-	u32 more = leaf7.eax ? cpuid(7, 1).eax : 0, extended = cpuid(0x80000001, 0).edx;
-	bool long_mode = sizeof(uptr) == 8 && extended & LEAF80000001_EDX_LM;
+	u32 more = leaf7.eax ? cpuid(7, 1).eax : 0;
 
 	known = (struct entry_facts){
 		.maxphyaddr = machine.maxphyaddr,
 		.linear_bits = leaf7.ecx & LEAF7_ECX_LA57 ? 57 : 48,
 		.has_lam = more & LEAF7_1_EAX_LAM, .has_sgx = leaf7.ebx & LEAF7_EBX_SGX, .has_rtm = leaf7.ebx & LEAF7_EBX_RTM,
 		.has_bus_lock_trap = leaf7.ecx & LEAF7_ECX_BUS_LOCK,
-		.efer_valid = (extended & LEAF80000001_EDX_LM ? EFER_SCE : 0) | (long_mode ? EFER_LME | EFER_LMA : 0) |
-			      (extended & LEAF80000001_EDX_NX ? EFER_NXE : 0),
 		.debugctl_valid = ~0ull, .perf_global_ctrl_valid = perf_global_bits(),
 		.read = read,
 	};
 }
 
-u64 facts_efer_valid(void) { return known.efer_valid; }
 u32 facts_linear_bits(void) { return known.linear_bits; }
 
 void facts_now(struct entry_facts *f, u64 current)
 {
 	*f = known;
 	f->current_vmcs = current;
+	f->efer_valid = guest_efer_bits();
 	f->long_mode_active = vmcs_read(GUEST_EFER) & EFER_LMA;
 }

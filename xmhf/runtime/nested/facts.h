@@ -11,9 +11,6 @@ void facts_init(void);
 /* For an entry with the VMCS12 at @current; with VMCS01 current. */
 void facts_now(struct entry_facts *f, u64 current);
 
-/* The bits of IA32_EFER that L1's CPU has. */
-u64 facts_efer_valid(void);
-
 /* The linear-address bits that its MSRs take. */
 u32 facts_linear_bits(void);
 

@@ -44,7 +44,7 @@ static bool is_efer(u64 value)
 {
 	bool flips_lme = (value ^ vmcs_read(GUEST_EFER)) & EFER_LME;
 
-	return !(value & ~facts_efer_valid()) && !(flips_lme && vmcs_read(GUEST_CR0) & CR0_PG);
+	return !(value & ~guest_efer_bits()) && !(flips_lme && vmcs_read(GUEST_CR0) & CR0_PG);
 }
 
 /* MSRs that VM entries and exits switch. */
