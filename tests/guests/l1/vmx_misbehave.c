@@ -165,7 +165,8 @@ static void garbage(void)
 		vmx_ptrld(physical(l->vmcs));
 		if (chance(70))
 			rogue_make_controls_valid();
-		rogue_restrain(true);
+		rogue_mend_host();
+		rogue_restrain();
 		rogue_run(l);
 		rogue_run(l);
 		vmx_clear(physical(l->vmcs));

@@ -31,10 +31,11 @@ static u64 random64(void) { return random64_of(&state); }
 
 /* ---- the other CPU ---- */
 
+/* Of an EPT table, perhaps; so it leads to no device. */
 static u64 random_entry(u64 *from)
 {
 	u64 in_arena = physical(arena) + 4096 * random_of(from, ARENA_PAGES);
-	u64 where = random_of(from, 4) ? in_arena : rogue_place(random_of(from, ROGUE_PLACES));
+	u64 where = random_of(from, 4) ? in_arena : rogue_place(random_of(from, ROGUE_MEMORY));
 
 	return where | random_of(from, 0x1000) | (random_of(from, 16) ? 0 : 1ull << (40 + random_of(from, 24)));
 }
@@ -192,6 +193,7 @@ static void enter_random(void)
 	if (bad && chance(50))
 		again(n), bad = false;
 	vmx_ptrld(physical(ls[n].vmcs));
+	rogue_mend_host();		/* the other CPU may garble it at any time */
 	for (u32 i = 0; i < count; i++) {
 		changes[i].field = random_field();
 		changes[i].old = vmcs_get(changes[i].field);
@@ -200,7 +202,7 @@ static void enter_random(void)
 	}
 	if (chance(80))
 		rogue_make_controls_valid();
-	rogue_restrain(bad);
+	rogue_restrain();
 	if (chance(30))
 		rogue_point(random(ROGUE_STRUCTURES), random_page());
 	ls[n].bx = ls[n].si = L2_DATA;

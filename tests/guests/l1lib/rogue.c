@@ -7,6 +7,9 @@
 #define SEARCH_AT	0x1000000u
 #define LARGE		0x200000u
 #define L2_OWN_END	0x2000000u
+#define VGA		0xa0000u
+#define VGA_END		0xc0000u
+#define ROM		0xf0000u
 
 u64 rogue_ours, rogue_ours_end, rogue_eptp;
 u32 rogue_entered, rogue_refused, rogue_damaged;
@@ -31,24 +34,32 @@ u64 rogue_place(u32 n)
 {
 	const u64 ours = rogue_ours, ours_end = rogue_ours_end;
 	const u64 places[ROGUE_PLACES] = {
-		ours, ours + 4096, (ours + ours_end) / 2 & ~0xfffull, ours_end - 4096, 0xfee00000, 0xfec00000, 0xa0000,
-		0xf0000, 0xfffff000, ROGUE_RAM_END, 0x20000000, 0xe0000000, last_page(), last_page() / 2 & ~0xfffull,
+		ours, ours + 4096, (ours + ours_end) / 2 & ~0xfffull, ours_end - 4096, ROM,
+		0xfee00000, 0xfec00000, VGA, 0xfffff000, ROGUE_RAM_END, 0x20000000, 0xe0000000, last_page(),
+		last_page() / 2 & ~0xfffull,
 	};
 
 	return places[n];
 }
 
-/* It writes nowhere but in its own memory, whatever it runs into. */
+/*
+ * It writes nowhere but in its own memory, whatever it runs into, and has no devices: what a device makes of reads and fetches
+ * at random is nobody's promise, and an emulator may end there.
+ */
 static u64 safe_ept(void)
 {
 	u64 eptp = ept_new();
 
 	ept_identity(eptp);
 	for (u32 page = 0; page < LARGE; page += 4096)
-		if (page < L2_LOW_IDT || page >= L2_LOW_END)
+		if (page >= VGA && page < VGA_END)
+			*ept_entry(eptp, page, EPT_4K) = 0;
+		else if (page < L2_LOW_IDT || page >= L2_LOW_END)
 			*ept_entry(eptp, page, EPT_4K) &= ~(u64)EPT_W;
 	for (u64 page = LARGE; page < 1ull << 32; page += LARGE)
-		if (page < L2_AT || page >= L2_OWN_END)
+		if (page >= ROGUE_RAM_END)
+			*ept_entry(eptp, page, EPT_2M) = 0;
+		else if (page < L2_AT || page >= L2_OWN_END)
 			*ept_entry(eptp, page, EPT_2M) &= ~(u64)EPT_W;
 	return eptp;
 }
@@ -121,7 +132,13 @@ void rogue_point(u32 s, u64 place)
 	vmcs_set((enum vmcs_field)structures[s].field, place | structures[s].low);
 }
 
-void rogue_restrain(bool all)
+void rogue_mend_host(void)
+{
+	l2_setup_host();
+	vmcs_set(EXIT_CTRLS, ALLOWED0(TRUE_EXIT) | (L1_IS_64 ? EXIT_HOST_64 : 0));
+}
+
+void rogue_restrain(void)
 {
 	static const u16 zeros[] = { EXIT_MSR_STORE_COUNT, EXIT_MSR_LOAD_COUNT, ENTRY_MSR_LOAD_COUNT };
 
@@ -133,10 +150,6 @@ void rogue_restrain(bool all)
 		vmcs_set((enum vmcs_field)zeros[i], 0);
 	if ((u32)vmcs_get(GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_FOR_SIPI)
 		vmcs_set(GUEST_ACTIVITY_STATE, 0);
-	if (!all)
-		return;
-	l2_setup_host();
-	vmcs_set(EXIT_CTRLS, ALLOWED0(TRUE_EXIT) | (L1_IS_64 ? EXIT_HOST_64 : 0));
 }
 
 void rogue_make_controls_valid(void)
