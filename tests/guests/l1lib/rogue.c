@@ -43,12 +43,13 @@ u64 rogue_place(u32 n)
 }
 
 /*
- * It writes nowhere but in its own memory, whatever it runs into, and has no devices: what a device makes of reads and fetches
- * at random is nobody's promise, and an emulator may end there.
+ * It writes nowhere but in its own memory, whatever it runs into: with EPT's A and D in use, the A and D of its own page tables
+ * count as writes in the emulator too. And it has no devices: what these make of reads and fetches at random is nobody's
+ * promise, and an emulator may end there.
  */
 static u64 safe_ept(void)
 {
-	u64 eptp = ept_new();
+	u64 eptp = ept_new() | (CAP(EPT_VPID) & EPT_CAP_AD ? EPTP_AD : 0);
 
 	ept_identity(eptp);
 	for (u32 page = 0; page < LARGE; page += 4096)
