@@ -9,11 +9,12 @@ import pytest
 import nested_accepted
 import test_nested_diff as diff
 
-# In make check: time with offset and scaling, MSR areas, forms of operands, single steps and MTF, control registers, what changes
-# between entries, L1's MSRs among it; all kinds of stacks; and what nested_accepted.py explains for copies alone.
+# In make check: NMIs among CPUs, time with offset and scaling, MSR areas, forms of operands, single steps and MTF, control
+# registers, what changes between entries, L1's MSRs among it; all kinds of stacks; and what nested_accepted.py explains for
+# copies alone.
 REPRESENTATIVES = (
     ("amd64-amd64", "vmx_time", 64, diff.SKYLAKE), ("amd64-amd64", "vmx_msr_areas", 64, diff.HASWELL),
-    ("amd64-amd64", "vmx_exit_forms", 64, diff.SKYLAKE),
+    ("amd64-amd64", "vmx_exit_forms", 64, diff.SKYLAKE), ("amd64-amd64", "vmx_smp", 64, diff.HASWELL),
     ("amd64-i386", "vmx_step", 32, diff.SKYLAKE), ("i386-i386", "vmx_exit_cr", 32, diff.HASWELL),
     ("i386-i386", "vmx_round_trip", 32, diff.IVY_BRIDGE),
 )

@@ -13,6 +13,7 @@
 #define PIC2_MASK	0xa1
 #define INIT_TO_SIPI	200		/* spins; Linux waits 10 us */
 #define BOUND		300000		/* spins that mean never */
+#define SIPIS		10		/* on copies of the hypervisor the first ones may come too early */
 #define START_BOUND	5000		/* for a CPU that was sent its SIPIs */
 
 extern const u8 ap_code[], ap_code_end[], ap_state[];
@@ -112,7 +113,11 @@ bool ap_run(u32 cpu, void (*entry)(void))
 	ipi(cpu, ICR_INIT);
 	spin(INIT_TO_SIPI);
 	ipi(cpu, ICR_SIPI | AP_PAGE >> 12);
-	spin(INIT_TO_SIPI);
-	ipi(cpu, ICR_SIPI | AP_PAGE >> 12);
-	return wait_bounded(&ap_starts[cpu], before + 1, START_BOUND);
+	for (u32 i = 0; i < SIPIS; i++) {
+		spin(INIT_TO_SIPI);
+		ipi(cpu, ICR_SIPI | AP_PAGE >> 12);
+		if (wait_bounded(&ap_starts[cpu], before + 1, START_BOUND))
+			return true;
+	}
+	return false;
 }

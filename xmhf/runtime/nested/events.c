@@ -65,10 +65,13 @@ static void nmi(struct vcpu *v)
 		return;
 	}
 	n->nmi_waits = false;
-	if (l1_takes_nmis(n))
-		leave_by(v, EXIT_EXCEPTION_NMI, INTR_VALID | INTR_NMI << 8 | NMI_VECTOR);
-	else
+	if (!l1_takes_nmis(n)) {
 		nmi_deliver(v);			/* L2's, by the rules for L1's own */
+		return;
+	}
+	if (nmi_taken(v))
+		work_set(v, WORK_GUEST_NMI);
+	leave_by(v, EXIT_EXCEPTION_NMI, INTR_VALID | INTR_NMI << 8 | NMI_VECTOR);
 }
 
 /* As the exit by SIPI was. */
@@ -133,6 +136,8 @@ void nested_offer_nmi(struct vcpu *v)
 	struct nested *n = v->nested;
 
 	n->nmi_waits = true;
+	if (l1_takes_nmis(n))
+		nmi_keep(v, n->nmi_blocked);
 	if (!waits_for_sipi() && !(l1_takes_nmis(n) && n->nmi_blocked))
 		exit_after_entry(v);
 }

@@ -16,6 +16,7 @@
 #define SIPI_DELAY_US		200
 #define ARRIVAL_STEP_US		1000
 #define ARRIVAL_STEPS_MAX	200	/* for CPUs that the firmware named */
+#define SIPI_EVERY		10	/* steps, while some of them aren't there */
 #define STRAGGLER_STEPS		10	/* for those it didn't */
 
 extern const u8 trampoline_start[], trampoline_end[];
@@ -63,10 +64,22 @@ void ap_main(struct vcpu *v)
 	start_guest(v);
 }
 
+static void send_sipi(void)
+{
+	lapic_send(0, ICR_SIPI | ICR_ALL_BUT_SELF | TRAMPOLINE_PAGE >> PAGE_SHIFT);
+}
+
+/*
+ * A SIPI is lost on a CPU that isn't ready for it, as a guest's while its hypervisor runs, and does nothing to one that has
+ * started: none of ours waits for another before the release.
+ */
 static void wait_for_arrivals(u32 expected)
 {
-	for (u32 i = 0; i < ARRIVAL_STEPS_MAX && __atomic_load_n(&arrived, __ATOMIC_SEQ_CST) < expected; i++)
+	for (u32 i = 0; i < ARRIVAL_STEPS_MAX && __atomic_load_n(&arrived, __ATOMIC_SEQ_CST) < expected; i++) {
+		if (i % SIPI_EVERY == SIPI_EVERY - 1)
+			send_sipi();
 		delay_us(ARRIVAL_STEP_US);
+	}
 	for (u32 i = 0, last = arrived; i < STRAGGLER_STEPS; i++) {
 		delay_us(ARRIVAL_STEP_US);
 		if (__atomic_load_n(&arrived, __ATOMIC_SEQ_CST) != last) {
@@ -91,9 +104,9 @@ void cpus_wake(void)
 
 	lapic_send(0, ICR_INIT | ICR_ALL_BUT_SELF);
 	delay_us(INIT_DELAY_US);
-	lapic_send(0, ICR_SIPI | ICR_ALL_BUT_SELF | TRAMPOLINE_PAGE >> PAGE_SHIFT);
+	send_sipi();
 	delay_us(SIPI_DELAY_US);
-	lapic_send(0, ICR_SIPI | ICR_ALL_BUT_SELF | TRAMPOLINE_PAGE >> PAGE_SHIFT);
+	send_sipi();
 	wait_for_arrivals(machine.handoff.cpus_expected - 1);
 
 	host_map_executable(TRAMPOLINE_PAGE, false);

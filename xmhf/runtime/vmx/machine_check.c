@@ -8,6 +8,7 @@
 #include "nested/nested.h"
 #include "vmx/exit.h"
 #include "vmx/machine_check.h"
+#include "vmx/nmi.h"
 
 void machine_check_in_root(uptr *rip)
 {
@@ -27,7 +28,7 @@ static void put_off(struct vcpu *v, u32 event)
 	if (!(event & INTR_VALID))
 		return;
 	if (INTR_TYPE(event) == INTR_NMI)
-		work_set(v, WORK_GUEST_NMI);
+		nmi_queue(v);
 	else if (INTR_TYPE(event) == INTR_EXTINT)
 		interrupts_queue(v, INTR_VECTOR(event));
 }

@@ -18,8 +18,24 @@ static void take(struct vcpu *v)
 	if (__atomic_load_n(&panicking, __ATOMIC_RELAXED))
 		cpu_halt_forever();
 	if (!__atomic_exchange_n(&v->kicked, false, __ATOMIC_SEQ_CST))
-		work_set(v, WORK_GUEST_NMI);
+		nmi_queue(v);
 }
+
+void nmi_queue(struct vcpu *v)
+{
+	__atomic_add_fetch(&v->nmis, 1, __ATOMIC_SEQ_CST);
+	work_set(v, WORK_GUEST_NMI);
+}
+
+void nmi_keep(struct vcpu *v, bool blocked)
+{
+	u32 most = blocked ? 1 : 2;
+
+	if (__atomic_load_n(&v->nmis, __ATOMIC_SEQ_CST) > most)
+		__atomic_store_n(&v->nmis, most, __ATOMIC_SEQ_CST);
+}
+
+bool nmi_taken(struct vcpu *v) { return __atomic_sub_fetch(&v->nmis, 1, __ATOMIC_SEQ_CST) != 0; }
 
 void nmi_in_root(uptr *rip)
 {
@@ -30,6 +46,8 @@ void nmi_in_root(uptr *rip)
 void nmi_offer(struct vcpu *v)
 {
 	work_clear(v, WORK_GUEST_NMI);
+	if (!v->nmis)
+		return;
 	if (v->in_l2)
 		nested_offer_nmi(v);
 	else
@@ -38,13 +56,16 @@ void nmi_offer(struct vcpu *v)
 
 void nmi_deliver(struct vcpu *v)
 {
-	bool busy = vmcs_read32(ENTRY_INTR_INFO) & INTR_VALID || vmcs_read32(GUEST_INTERRUPTIBILITY) & BLOCKS_NMI;
+	u32 blocking = vmcs_read32(GUEST_INTERRUPTIBILITY);
+	bool busy = vmcs_read32(ENTRY_INTR_INFO) & INTR_VALID || blocking & BLOCKS_NMI;
 
 	if (vmcs_read32(GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_FOR_SIPI)
 		return;			/* blocked there, and INIT drops it */
+	nmi_keep(v, blocking & BLOCKING_NMI);
 	if (!busy) {
 		vmcs_write(ENTRY_INTR_INFO, INTR_VALID | INTR_NMI << 8 | NMI_VECTOR);
 		vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+		busy = nmi_taken(v);
 	}
 	primary_window(v, PRIMARY_NMI_WINDOW, busy);
 }
@@ -52,6 +73,7 @@ void nmi_deliver(struct vcpu *v)
 void nmi_forget(struct vcpu *v)
 {
 	work_clear(v, WORK_GUEST_NMI);
+	__atomic_store_n(&v->nmis, 0, __ATOMIC_SEQ_CST);
 	primary_window(v, PRIMARY_NMI_WINDOW, false);
 }
 

@@ -11,10 +11,22 @@
 /* An NMI that arrived in root mode; *@rip may be moved to restart an entry that is about to happen. */
 void nmi_in_root(uptr *rip);
 
-/* WORK_GUEST_NMI: the guest's, or its guest's. */
+/* One more is the guest's, or its guest's. */
+void nmi_queue(struct vcpu *v);
+
+/*
+ * A CPU that takes NMIs has delivered one before the next arrives, and one that blocks them keeps one. What we do between an
+ * exit and the next entry is no time to the guest: where it doesn't block them, a second one is another.
+ */
+void nmi_keep(struct vcpu *v, bool blocked);
+
+/* One of them is being delivered; are there more? */
+bool nmi_taken(struct vcpu *v);
+
+/* WORK_GUEST_NMI. */
 void nmi_offer(struct vcpu *v);
 
-/* Injects it now, or asks for the window; into whatever the current VMCS runs. */
+/* Injects one now, or asks for the window; into whatever the current VMCS runs. */
 void nmi_deliver(struct vcpu *v);
 
 /* INIT: what was pending for the guest is gone. */

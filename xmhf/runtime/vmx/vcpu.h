@@ -66,6 +66,7 @@ struct vcpu {
 	bool just_started;		/* by SIPI; it has executed nothing yet: guest/init_sipi.c */
 	bool apic_off;			/* the guest disabled its local APIC: guest/apic_base.c */
 	bool kicked;			/* an NMI of ours is under way */
+	u32 nmis;			/* the guest's that it hasn't had: vmx/nmi.c */
 	bool in_l2;			/* VMCS02 is current, not VMCS01 */
 	u32 event_info;			/* ENTRY_INTR_INFO of the event to inject, with verdict INJECT */
 	u32 event_error;
