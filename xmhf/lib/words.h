@@ -12,7 +12,7 @@
 #endif
 
 /* How many words of the CPU's are the same in a row, of @count > 0. Both may change meanwhile. */
-static inline __attribute__((always_inline)) uptr words_same(const void *a, const void *b, uptr count)
+static ALWAYS_INLINE uptr words_same(const void *a, const void *b, uptr count)
 {
 	uptr left = count;
 	bool same;

@@ -146,10 +146,7 @@ static u32 current_region(void)
 	return n;
 }
 
-/*
- * An instruction whose operand is in a place of any kind; what may be written there is nobody's. What is read there may be
- * any address, such as L1's own code, so none clears that.
- */
+/* An instruction whose operand is in a place of any kind; what may be written there is nobody's. */
 static void random_operand(void)
 {
 	u64 places[] = { physical(arena), rogue_ours, 0xa0000, ROGUE_RAM_END, 0xe0000000, 1ull << 47, ~0ull - random(32) };
@@ -158,8 +155,6 @@ static void random_operand(void)
 	enum vmx_insn insn = (enum vmx_insn)random(VMX_INSNS);
 	u8 code[PROBE_INSN_MAX];
 
-	if (insn == VMCLEAR)
-		insn = VMPTRLD;
 	p.r[PROBE_BX] = (uptr)places[random(ARRAY_SIZE(places))];
 	p.r[PROBE_CX] = insn == VMREAD || insn == VMWRITE ? (uptr)random_field() : random(5);
 	probe_run(&p, code, probe_encode(code, insn, p.bits, &f, PROBE_CX));

@@ -47,6 +47,8 @@ typedef struct { u64 at; } gla_t;	/* linear address of whichever guest runs */
 #define PACKED		__attribute__((packed))
 #define MUST_CHECK	__attribute__((warn_unused_result))
 #define NORETURN	__attribute__((noreturn))
+#define ALWAYS_INLINE	inline __attribute__((always_inline))
+#define NOINLINE	__attribute__((noinline))
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* @align is a power of two. */

@@ -170,7 +170,7 @@ static inline void hardware(union gprs *g)
 }
 
 /* For leaves that aren't simply the hardware's. */
-static __attribute__((noinline)) enum verdict answer(struct vcpu *v, const struct cpuid_rule *rule)
+static NOINLINE enum verdict answer(struct vcpu *v, const struct cpuid_rule *rule)
 {
 	u32 leaf = (u32)v->regs.rax, subleaf = (u32)v->regs.rcx;
 

@@ -134,7 +134,7 @@ static void (*const calls[])(struct core_call *c) = {
 };
 
 /* Everything of a core call but the question whether there is one. */
-static __attribute__((noinline)) enum verdict serve(struct vcpu *v, u32 index)
+static NOINLINE enum verdict serve(struct vcpu *v, u32 index)
 {
 	u64 wide = guest_code_bits() == 64 ? ~0ull : 0xffffffff;
 	struct core_call c = { v, v->regs.rdi & wide, (u32)MIN(v->regs.rsi & wide, 0xffffffffull), ADVANCE };
@@ -153,7 +153,7 @@ static enum verdict core_call(struct vcpu *v, u32 index)
 	return ADVANCE;
 }
 
-static __attribute__((noinline)) enum verdict hypapp_call(struct vcpu *v, u32 number)
+static NOINLINE enum verdict hypapp_call(struct vcpu *v, u32 number)
 {
 	enum xmhf_result result = XMHF_CHAIN;
 

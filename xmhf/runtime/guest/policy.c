@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The two bitmaps. */
 #include "guest/policy.h"
-
-#define MSR_HIGH_FIRST	0xc0000000u
-#define MSR_RANGE	0x2000u
-#define MSR_WRITE_HALF	2048		/* bytes: reads low, reads high, writes low, writes high */
-#define MSR_HIGH_PART	1024
+#include "vmx/msr_bitmap.h"
 
 _Alignas(PAGE_SIZE) u8 policy_msr_bitmap[PAGE_SIZE];
 _Alignas(PAGE_SIZE) u8 policy_io_bitmap[2 * PAGE_SIZE];
@@ -15,16 +11,16 @@ void policy_intercept_msr(u8 bitmap[PAGE_SIZE], u32 msr, bool read, bool write)
 	u8 *part = bitmap;
 	u8 bit = (u8)BIT(msr & 7);
 
-	if (msr >= MSR_HIGH_FIRST) {
-		msr -= MSR_HIGH_FIRST;
-		part += MSR_HIGH_PART;
+	if (msr >= MSR_BITMAP_HIGH_FIRST) {
+		msr -= MSR_BITMAP_HIGH_FIRST;
+		part += MSR_BITMAP_HIGH;
 	}
-	if (msr >= MSR_RANGE)
+	if (msr >= MSR_BITMAP_RANGE)
 		return;			/* outside both ranges: the CPU exits anyway */
 	if (read)
 		part[msr / 8] |= bit;
 	if (write)
-		part[MSR_WRITE_HALF + msr / 8] |= bit;
+		part[MSR_BITMAP_WRITES + msr / 8] |= bit;
 }
 
 void policy_intercept_ports(u16 first, u32 count, bool wanted)

@@ -92,7 +92,7 @@ static bool ept_is_ready(const struct nested_vmcs *c)
 	return c->eptp12 == c->eptp12_ready && c->generation_ready == c->ept02->generation;
 }
 
-static __attribute__((noinline)) void set_eptp(struct vcpu *v, struct nested_vmcs *c)
+static NOINLINE void set_eptp(struct vcpu *v, struct nested_vmcs *c)
 {
 	u64 eptp = nested_ept_pointer(v, c);
 	bool keeps = eptp && secondary_controls(c->m) & SECONDARY_EPT;
@@ -167,7 +167,7 @@ static inline enum verdict go(struct vcpu *v, struct nested_vmcs *c, bool may_wa
 }
 
 /* An entry with all that there may be to do. */
-static __attribute__((noinline)) enum verdict enter_anew(struct vcpu *v, struct nested_vmcs *c)
+static NOINLINE enum verdict enter_anew(struct vcpu *v, struct nested_vmcs *c)
 {
 	struct vmcs12 *m = c->m;
 	struct guest_check guest = { NULL, ENTRY_FAILURE_OTHER };
@@ -198,7 +198,7 @@ static __attribute__((noinline)) enum verdict enter_anew(struct vcpu *v, struct 
 }
 
 /* Is there something wrong with the event? With VMCS02 current, of whose guest state m may lack CR0. */
-static __attribute__((noinline)) bool event_fails(struct nested_vmcs *c)
+static NOINLINE bool event_fails(struct nested_vmcs *c)
 {
 	c->m->GUEST_CR0 = vmcs02_guest_cr0(c);
 	return check_entry_event(c->m, &nested_caps) != NULL;
@@ -214,7 +214,7 @@ static inline enum verdict enter(struct vcpu *v, struct nested *n, struct nested
 	if (!follows_only(c))
 		return enter_anew(v, c);
 	nested_switch_to_l2(v, n, c);
-	if (injects(c) && event_fails(c)) {
+	if (intr_has_more(c->m->ENTRY_INTR_INFO) && event_fails(c)) {
 		nested_switch_to_l1(v, n, c);
 		return nested_fail(v, VMFAIL_CONTROLS);
 	}

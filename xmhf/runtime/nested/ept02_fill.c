@@ -7,8 +7,6 @@
 
 #define WINDOW_FIRST	8u		/* pages, a cache line of EPT12 */
 
-#define ALWAYS_INLINE	inline __attribute__((always_inline))
-
 /* An empty slot: CPUs see nothing until its rights are there, with 32 bits in the half that is written last. */
 static ALWAYS_INLINE void slot_fill(u64 *slot, u64 value)
 {
@@ -23,7 +21,7 @@ static ALWAYS_INLINE void slot_fill(u64 *slot, u64 value)
 }
 
 /* The range around @to if leaves of @t's level can map it; else an empty one. */
-static __attribute__((noinline)) struct ept02_range range_for_leaves(struct ept02 *e, struct ept02_table *t, u64 to)
+static NOINLINE struct ept02_range range_for_leaves(struct ept02 *e, struct ept02_table *t, u64 to)
 {
 	if (!ept02_find_range(e, (gpa1_t){ to }) || !ept02_range_has_leaves(e, t->level))
 		return (struct ept02_range){ .size = 0 };
@@ -68,18 +66,18 @@ static ALWAYS_INLINE void fill_small(struct ept02 *e, struct ept02_table *t, u32
 	t->highest = highest;
 }
 
-static __attribute__((noinline)) void fill_small_unmarked(struct ept02 *e, struct ept02_table *t, u32 i, u32 end)
+static NOINLINE void fill_small_unmarked(struct ept02 *e, struct ept02_table *t, u32 i, u32 end)
 {
 	fill_small(e, t, i, end, false);
 }
 
-static __attribute__((noinline)) void fill_small_marked(struct ept02 *e, struct ept02_table *t, u32 i, u32 end)
+static NOINLINE void fill_small_marked(struct ept02 *e, struct ept02_table *t, u32 i, u32 end)
 {
 	fill_small(e, t, i, end, true);
 }
 
 /* The same for large pages, and for pieces of one. */
-static __attribute__((noinline)) void fill_any(struct ept02 *e, struct ept02_table *t, u32 i, u32 end)
+static NOINLINE void fill_any(struct ept02 *e, struct ept02_table *t, u32 i, u32 end)
 {
 	for (; i < end; i++) {
 		struct ept02_range range;

@@ -167,7 +167,7 @@ static inline u64 ept02_marked(u64 leaf) { return leaf & (leaf >> 8 | ~(u64)EPT_
 _Static_assert(EPT_ENTRY_DIRTY >> 8 == EPT_W, "D stands eight bits above W");
 
 /* The leaf for an entry of EPT12 that is one, within @range. 0: none. */
-static inline __attribute__((always_inline)) u64 ept02_leaf(const struct ept02_range *range, bool accessed_dirty, u64 entry12)
+static ALWAYS_INLINE u64 ept02_leaf(const struct ept02_range *range, bool accessed_dirty, u64 entry12)
 {
 	u64 low = range->low[entry12 & 63], leaf = ((entry12 & ~63ull) + range->add) | low;
 

@@ -6,6 +6,7 @@
 #ifndef NESTED_EXIT_INFO_H
 #define NESTED_EXIT_INFO_H
 
+#include "vmx/exit_qualification.h"
 #include "vmx/vmcs.h"
 
 enum exit_info {
@@ -14,12 +15,24 @@ enum exit_info {
 	INFO_INSTRUCTION = BIT(2),
 	INFO_ADDRESSES = BIT(3),	/* guest linear and physical */
 	INFO_VECTORING = BIT(4),	/* the exit may come during the delivery of an event (28.2.4); not valid in the others */
-	INFO_ALL = BIT(5) - 1,
+	INFO_EVENT = BIT(5),		/* the exit may be for an event: interruption information (28.2.2); not valid in the others */
+	INFO_ALL = BIT(6) - 1,
 };
+
+/* What is more than the exits have that are most frequent. */
+#define INFO_DETAILS	(INFO_INSTRUCTION | INFO_ADDRESSES | INFO_VECTORING | INFO_EVENT)
 
 extern const u8 exit_info_lacks[EXIT_REASONS];
 
 static inline u32 exit_info(u32 reason) { return reason < EXIT_REASONS ? INFO_ALL & ~exit_info_lacks[reason] : INFO_ALL; }
+
+/* Less of it for IN and OUT, which are frequent: what else there is only INS and OUTS have. */
+static inline u32 exit_info_of(u32 reason, u64 qualification)
+{
+	u32 info = exit_info(reason);
+
+	return reason == EXIT_IO && !(qualification & IO_QUAL_STRING) ? info & ~INFO_DETAILS : info;
+}
 
 /* Of VMCS02's exit. */
 static inline u64 exit_info_qualification(u32 reason)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * VMREAD and VMWRITE of the fields that L1 doesn't reach through its shadow VMCS. Operands have 64 bits in 64-bit mode, else
- * 32: nested->operands cuts them to that.
+ * 32: nested->operands cuts them to that. Access to a field's high half is rare and has its own copy of the code.
  */
 #include "guest/memory.h"
 #include "nested/instructions.h"
@@ -13,7 +13,7 @@ static bool is_behind(const struct nested_vmcs *c, const struct vmcs12_slot *slo
 }
 
 /* Once more after a fetch. */
-static __attribute__((noinline)) enum verdict after_fetch(struct vcpu *v, u32 group, enum verdict (*access)(struct vcpu *v))
+static NOINLINE enum verdict after_fetch(struct vcpu *v, u32 group, enum verdict (*access)(struct vcpu *v))
 {
 	nested_fetch(v, v->nested->current, group);
 	return access(v);
@@ -21,50 +21,61 @@ static __attribute__((noinline)) enum verdict after_fetch(struct vcpu *v, u32 gr
 
 static u32 bytes(const struct nested *n) { return n->operands >> 32 ? 8 : 4; }
 
-static __attribute__((noinline)) enum verdict to_memory(struct vcpu *v, u32 info, u64 value)
+static NOINLINE enum verdict to_memory(struct vcpu *v, u64 value)
 {
-	struct operand memory = operand_decode(info);
+	struct operand memory = instruction_operand();
 	enum verdict verdict = instruction_write(v, &memory, &value, bytes(v->nested));
 
 	return verdict != RESUME ? verdict : SUCCEED;
 }
 
-enum verdict nested_vmread(struct vcpu *v)
+static ALWAYS_INLINE enum verdict read_field(struct vcpu *v, u32 info, u64 encoding)
 {
-	const struct nested *n = v->nested;
-	struct nested_vmcs *c;
-	const struct vmcs12_slot *slot;
-	u64 encoding, value;
-	u32 info;
+	struct nested_vmcs *c = v->nested->current;
+	const struct vmcs12_slot *slot = vmcs12_field(&nested_map, encoding);
+	u64 value;
 
-	if (!nested_allows(v))
-		return nested_refuses_fault(v);
-	c = n->current;
-	if (!c)
-		return nested_fail_invalid();
-	info = vmcs_read32(EXIT_INSTR_INFO);
-	encoding = instruction_register(v, operand_info_reg2(info)) & n->operands;
-	slot = vmcs12_field(&nested_map, encoding);
 	if (!slot)
 		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
 	if (is_behind(c, slot))
 		return after_fetch(v, slot->group, nested_vmread);
-	value = vmcs12_read(c->m, slot, encoding, true) & n->operands;
+	value = vmcs12_read(c->m, slot, encoding, true) & v->nested->operands;
 	if (!(info & OPERAND_INFO_IN_REGISTER))
-		return to_memory(v, info, value);
+		return to_memory(v, value);
 	instruction_set_register(v, operand_info_reg1(info), value);
 	return SUCCEED;
 }
 
+static NOINLINE enum verdict read_half(struct vcpu *v, u64 encoding)
+{
+	return read_field(v, vmcs_read32(EXIT_INSTR_INFO), encoding);
+}
+
+enum verdict nested_vmread(struct vcpu *v)
+{
+	u64 encoding;
+	u32 info;
+
+	if (!nested_allows(v))
+		return nested_refuses_fault(v);
+	if (!v->nested->current)
+		return nested_fail_invalid();
+	info = vmcs_read32(EXIT_INSTR_INFO);
+	encoding = instruction_register(v, operand_info_reg2(info)) & v->nested->operands;
+	if (encoding & VMCS_ENCODING_HIGH)
+		return read_half(v, encoding);
+	return read_field(v, info, encoding & ~VMCS_ENCODING_HIGH);
+}
+
 /* Hot ones go where L1 reads them, too. */
-static __attribute__((noinline)) enum verdict write_hot(struct vcpu *v, struct nested_vmcs *c, u32 field)
+static NOINLINE enum verdict write_hot(struct vcpu *v, struct nested_vmcs *c, u32 field)
 {
 	c->changed |= field;
 	nested_shadow_out(v, c, field);
 	return SUCCEED;
 }
 
-static __attribute__((always_inline)) inline enum verdict write_field(struct vcpu *v, u64 encoding, u64 value)
+static ALWAYS_INLINE enum verdict write_field(struct vcpu *v, u64 encoding, u64 value)
 {
 	struct nested_vmcs *c = v->nested->current;
 	const struct vmcs12_slot *slot = vmcs12_field(&nested_map, encoding);
@@ -82,10 +93,15 @@ static __attribute__((always_inline)) inline enum verdict write_field(struct vcp
 	return SUCCEED;
 }
 
-static __attribute__((noinline)) enum verdict from_memory(struct vcpu *v, u32 info, u64 encoding)
+static NOINLINE enum verdict write_half(struct vcpu *v, u64 encoding, u64 value)
+{
+	return write_field(v, encoding, value);
+}
+
+static NOINLINE enum verdict from_memory(struct vcpu *v, u64 encoding)
 {
 	u64 value = 0;
-	enum verdict verdict = instruction_read_l1(v, info, &value, bytes(v->nested));
+	enum verdict verdict = instruction_read_l1(v, vmcs_read32(EXIT_INSTR_INFO), &value, bytes(v->nested));
 
 	return verdict != RESUME ? verdict : write_field(v, encoding, value);
 }
@@ -93,7 +109,7 @@ static __attribute__((noinline)) enum verdict from_memory(struct vcpu *v, u32 in
 enum verdict nested_vmwrite(struct vcpu *v)
 {
 	const struct nested *n = v->nested;
-	u64 encoding;
+	u64 encoding, value;
 	u32 info;
 
 	if (!nested_allows(v))
@@ -103,6 +119,9 @@ enum verdict nested_vmwrite(struct vcpu *v)
 	info = vmcs_read32(EXIT_INSTR_INFO);
 	encoding = instruction_register(v, operand_info_reg2(info)) & n->operands;
 	if (!(info & OPERAND_INFO_IN_REGISTER))
-		return from_memory(v, info, encoding);
-	return write_field(v, encoding, instruction_register(v, operand_info_reg1(info)) & n->operands);
+		return from_memory(v, encoding);
+	value = instruction_register(v, operand_info_reg1(info)) & n->operands;
+	if (encoding & VMCS_ENCODING_HIGH)
+		return write_half(v, encoding, value);
+	return write_field(v, encoding & ~VMCS_ENCODING_HIGH, value);
 }

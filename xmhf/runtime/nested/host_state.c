@@ -81,7 +81,7 @@ static void shadows(struct vcpu *v, const struct host_state *h, uptr cd_nw)
 }
 
 /* Those that L1 hasn't written since, host_msrs.c says. What goes on from L2, or is loaded by an area, is new each time. */
-static __attribute__((noinline)) void load_msrs(struct nested *n, const struct nested_vmcs *c, const struct l2_state *l2)
+static NOINLINE void load_msrs(struct nested *n, const struct nested_vmcs *c, const struct l2_state *l2)
 {
 	const struct vmcs12 *m = c->m;
 	u32 exit = m->EXIT_CTRLS;
@@ -99,7 +99,7 @@ static __attribute__((noinline)) void load_msrs(struct nested *n, const struct n
 }
 
 /* 28.5.4: a 32-bit host with PAE. */
-static bool pdptes(const struct vmcs12 *m)
+static NOINLINE bool pdptes(const struct vmcs12 *m)
 {
 	u64 pdpte[4];
 

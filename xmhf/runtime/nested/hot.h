@@ -38,7 +38,7 @@ static inline u32 shadow_take(const struct nested_vmcs *c)
 	HOT_TAKE(changed, m, GUEST_INTERRUPTIBILITY);
 	HOT_TAKE(changed, m, PRIMARY_CTRLS);
 	HOT_TAKE(changed, m, ENTRY_INTR_INFO);
-	if (m->ENTRY_INTR_INFO & INTR_VALID)
+	if (intr_has_more(m->ENTRY_INTR_INFO))
 		changed |= shadow_take_event(m);
 	if (c->dirty | c->takes_more || changed & HOT(PRIMARY_CTRLS))
 		changed |= shadow_take_more(m);

@@ -22,20 +22,20 @@ static inline bool instruction_is_64bit(void) { return sizeof(uptr) == 8 && vmcs
 static inline u32 instruction_bytes(void) { return instruction_is_64bit() ? 8 : 4; }
 
 /* In full. */
-static inline u64 instruction_register(const struct vcpu *v, u8 number)
+static inline u64 instruction_register(const struct vcpu *v, u32 number)
 {
 	return number == OPERAND_RSP ? vmcs_read(GUEST_RSP) : v->regs.r[number & (NR_GPRS - 1)];
 }
 
 /* The operand that it holds now. */
-static inline u64 instruction_operand_in(const struct vcpu *v, u8 number)
+static inline u64 instruction_operand_in(const struct vcpu *v, u32 number)
 {
 	u64 value = instruction_register(v, number);
 
 	return instruction_is_64bit() ? value : (u32)value;
 }
 
-static inline void instruction_set_register(struct vcpu *v, u8 number, u64 value)
+static inline void instruction_set_register(struct vcpu *v, u32 number, u64 value)
 {
 	if (number == OPERAND_RSP)
 		vmcs_write(GUEST_RSP, value);

@@ -82,27 +82,31 @@ bool l1_wants_vmcall(struct vcpu *v, const struct vmcs12 *m)
 /* SDM 26.1.3: an access that wraps around port 0xffff exits. */
 bool l1_wants_io(struct vcpu *v, const struct vmcs12 *m)
 {
-	u64 qualification = vmcs_read(EXIT_QUALIFICATION);
-	u32 port = IO_QUAL_PORT(qualification), bytes = IO_QUAL_BYTES(qualification);
-	const u8 *const *bitmaps = &v->nested->current->l1_bitmaps[BITMAP_IO_A];
+	const struct nested_vmcs *c = v->nested->current;
+	u32 qualification, port, done = 1;
 
-	if (!(m->PRIMARY_CTRLS & PRIMARY_IO_BITMAPS))
+	if (!c->l1_bitmaps[BITMAP_IO_A])
 		return m->PRIMARY_CTRLS & PRIMARY_ALL_IO;
-	for (u32 i = port; i < port + bytes; i++)
-		if (i > 0xffff || bitmaps[i >> 15][(i & 0x7fff) / 8] >> i % 8 & 1)
+	qualification = vmcs_read32(EXIT_QUALIFICATION);
+	port = IO_QUAL_PORT(qualification);
+	do {
+		const u32 *bitmap = (const u32 *)c->l1_bitmaps[BITMAP_IO_A + (port >> 15)];
+
+		if (__builtin_expect(bitmap[(port & 0x7fff) / 32] >> port % 32 & 1, 1))
 			return true;
-	return false;
+		if (done++ == IO_QUAL_BYTES(qualification))
+			return false;
+	} while (++port <= 0xffff);
+	return true;
 }
 
-static bool wants_msr(struct vcpu *v, const struct vmcs12 *m, enum msr_access access)
+static bool wants_msr(const struct vcpu *v, enum msr_access access)
 {
-	bool uses = m->PRIMARY_CTRLS & PRIMARY_MSR_BITMAPS;
-
-	return msr_bitmap_wants(uses ? v->nested->current->l1_bitmaps[BITMAP_MSRS] : NULL, (u32)v->regs.rcx, access);
+	return msr_bitmap_wants(v->nested->current->l1_bitmaps[BITMAP_MSRS], (u32)v->regs.rcx, access);
 }
 
-bool l1_wants_rdmsr(struct vcpu *v, const struct vmcs12 *m) { return wants_msr(v, m, MSR_ACCESS_READ); }
-bool l1_wants_wrmsr(struct vcpu *v, const struct vmcs12 *m) { return wants_msr(v, m, MSR_ACCESS_WRITE); }
+bool l1_wants_rdmsr(struct vcpu *v, const struct vmcs12 *m) { return (void)m, wants_msr(v, MSR_ACCESS_READ); }
+bool l1_wants_wrmsr(struct vcpu *v, const struct vmcs12 *m) { return (void)m, wants_msr(v, MSR_ACCESS_WRITE); }
 
 /* Only writes of CR0 and CR4 can have been for us. A write exits to L1 if it differs from the shadow in a bit of L1's. */
 bool l1_wants_cr(struct vcpu *v, const struct vmcs12 *m)

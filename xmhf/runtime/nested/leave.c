@@ -30,11 +30,11 @@ static NORETURN void vmx_abort(const struct vcpu *v, const struct nested_vmcs *c
 #define TAKE(name)	HOT_TAKE(changed, m, name)
 
 /* What only some reasons have. */
-static __attribute__((noinline)) u32 save_details(struct vmcs12 *m, u32 reason, u32 info)
+static NOINLINE u32 save_details(struct vmcs12 *m, u32 reason, u32 info)
 {
 	u32 changed = 0;
 
-	SET(EXIT_INTR_INFO, reason <= EXIT_EXTINT ? vmcs_read(EXIT_INTR_INFO) : 0);
+	SET(EXIT_INTR_INFO, info & INFO_EVENT ? vmcs_read(EXIT_INTR_INFO) : 0);
 	if (m->EXIT_INTR_INFO & INTR_ERROR_CODE)
 		TAKE(EXIT_INTR_ERROR_CODE);
 	SET(IDT_VECTORING_INFO, info & INFO_VECTORING ? vmcs_read(IDT_VECTORING_INFO) : 0);
@@ -67,7 +67,7 @@ static u32 save_outcome(struct vmcs12 *m, const struct l2_exit *exit)
 	return changed;
 }
 
-static __attribute__((noinline)) u32 save_made_up(struct vmcs12 *m, const struct l2_exit *exit)
+static NOINLINE u32 save_made_up(struct vmcs12 *m, const struct l2_exit *exit)
 {
 	u32 changed = save_outcome(m, exit);
 
@@ -87,10 +87,10 @@ static __attribute__((noinline)) u32 save_made_up(struct vmcs12 *m, const struct
 
 static inline u32 save_exit_information(struct vmcs12 *m, const struct l2_exit *exit)
 {
-	u32 reason = (u16)exit->reason, info = exit_info(reason);
+	u32 reason = (u16)exit->reason, info = exit_info_of(reason, exit->qualification);
 	u32 changed = save_outcome(m, exit);
 
-	if (info & ~(INFO_LENGTH | INFO_QUALIFICATION) || reason <= EXIT_EXTINT)
+	if (info & INFO_DETAILS)
 		return changed | save_details(m, reason, info);
 	if (m->EXIT_INTR_INFO | m->IDT_VECTORING_INFO) {
 		SET(EXIT_INTR_INFO, 0);
@@ -102,7 +102,7 @@ static inline u32 save_exit_information(struct vmcs12 *m, const struct l2_exit *
 }
 
 /* By each_exit. */
-static __attribute__((noinline)) u32 save_some(struct nested_vmcs *c)
+static NOINLINE u32 save_some(struct nested_vmcs *c)
 {
 	struct vmcs12 *m = c->m;
 	u32 changed = 0;
@@ -149,7 +149,7 @@ static u32 blocking_after(const struct nested *n, const struct nested_vmcs *c)
 }
 
 /* What must happen before VMCS01 is current; the abort it ends in, or 0. */
-static __attribute__((noinline)) u32 end_of_l2(const struct nested *n, const struct nested_vmcs *c, struct l2_state *l2)
+static NOINLINE u32 end_of_l2(const struct nested *n, const struct nested_vmcs *c, struct l2_state *l2)
 {
 	const struct vmcs12 *m = c->m;
 	bool failed = n->exit.reason & EXIT_REASON_ENTRY_FAILED;
@@ -179,7 +179,7 @@ static inline u32 load(struct vcpu *v, const struct nested_vmcs *c, const struct
  * An entry that failed saves no more than reason and qualification (27.8). NMIs stay blocked as they were; if it was for the
  * guest's state, nothing of that has been loaded.
  */
-static __attribute__((noinline)) void leave_failed(struct vcpu *v)
+static NOINLINE void leave_failed(struct vcpu *v)
 {
 	struct nested *n = v->nested;
 	struct nested_vmcs *c = n->current;
@@ -209,28 +209,29 @@ static __attribute__((noinline)) void leave_failed(struct vcpu *v)
 		vmx_abort(v, c, aborts);
 }
 
-void nested_leave(struct vcpu *v)
+static inline void begin_leave(struct vcpu *v)
+{
+	u32 reason = (u16)v->nested->exit.reason;
+
+	nested_events_end(v);
+	if (reason < EXIT_REASONS)
+		v->nested->exits_reflected[reason]++;
+}
+
+/* From an L2 at @rip. */
+static ALWAYS_INLINE void leave(struct vcpu *v, bool made_up, u64 rip)
 {
 	struct nested *n = v->nested;
 	struct nested_vmcs *c = n->current;
 	struct l2_state l2;
-	u32 aborts = 0, blocking, changed, reason = (u16)n->exit.reason;
+	u32 aborts = 0, blocking, changed;
 
-	if (xmhf_hypapp.nested_exit && !n->exit.untold && nested_hypapp_keeps(v))
-		return;
-	nested_events_end(v);
-	if (reason < EXIT_REASONS)
-		n->exits_reflected[reason]++;
-	if (n->exit.reason & EXIT_REASON_ENTRY_FAILED) {
-		leave_failed(v);
-		return;
-	}
-	changed = n->exit.made_up ? save_made_up(c->m, &n->exit) : save_exit_information(c->m, &n->exit);
-	changed |= save_guest(n, c, n->exit.made_up || xmhf_hypapp.nested_exit ? vmcs_read(GUEST_RIP) : v->rip);
+	changed = made_up ? save_made_up(c->m, &n->exit) : save_exit_information(c->m, &n->exit);
+	changed |= save_guest(n, c, rip);
 	c->m->launched = 1;
 	c->perf02 = v->perf_global_ctrl;		/* L2 may have written it */
 	l2.cd_nw = c->cd_nw;
-	if (n->exit.made_up)
+	if (made_up)
 		vmcs_write(ENTRY_INTR_INFO, 0);		/* exits of L2's do that (28.3.4) */
 	if (c->each_exit & (LEAVE_MSRS | LEAVE_AREAS | LEAVE_FLUSH))
 		aborts = end_of_l2(n, c, &l2);
@@ -246,4 +247,32 @@ void nested_leave(struct vcpu *v)
 		aborts = load(v, c, &l2);
 	if (aborts)
 		vmx_abort(v, c, aborts);
+}
+
+/* For anything but an exit of VMCS02's that only L1 looks at. */
+static NOINLINE void leave_otherwise(struct vcpu *v)
+{
+	const struct l2_exit *exit = &v->nested->exit;
+
+	if (xmhf_hypapp.nested_exit && !exit->untold && nested_hypapp_keeps(v))
+		return;
+	begin_leave(v);
+	if (exit->reason & EXIT_REASON_ENTRY_FAILED)
+		leave_failed(v);
+	else if (exit->made_up)
+		leave(v, true, vmcs_read(GUEST_RIP));
+	else
+		leave(v, false, vmcs_read(GUEST_RIP));	/* the hypapp may have moved it */
+}
+
+void nested_leave(struct vcpu *v)
+{
+	const struct l2_exit *exit = &v->nested->exit;
+
+	if (xmhf_hypapp.nested_exit || exit->made_up || exit->reason & EXIT_REASON_ENTRY_FAILED) {
+		leave_otherwise(v);
+		return;
+	}
+	begin_leave(v);
+	leave(v, false, v->rip);
 }

@@ -4,6 +4,7 @@
 #define NESTED_MSR_BITMAP_H
 
 #include "lib/types.h"
+#include "vmx/msr_bitmap.h"
 
 /* L2 exits for what either wants: a page of bits that are set in either, I/O bitmaps too; page aligned. */
 void bitmap_merge(u8 to[PAGE_SIZE], const u8 a[PAGE_SIZE], const u8 b[PAGE_SIZE]);
@@ -11,6 +12,17 @@ void bitmap_merge(u8 to[PAGE_SIZE], const u8 a[PAGE_SIZE], const u8 b[PAGE_SIZE]
 enum msr_access { MSR_ACCESS_READ, MSR_ACCESS_WRITE };
 
 /* Does RDMSR or WRMSR of @msr in L2 exit to L1, by its bitmap (NULL: it uses none)? */
-bool msr_bitmap_wants(const u8 *l1, u32 msr, enum msr_access access);
+static inline bool msr_bitmap_wants(const u8 *l1, u32 msr, enum msr_access access)
+{
+	if (!l1)
+		return true;
+	if (msr >= MSR_BITMAP_HIGH_FIRST) {
+		msr -= MSR_BITMAP_HIGH_FIRST;
+		l1 += MSR_BITMAP_HIGH;
+	}
+	if (access == MSR_ACCESS_WRITE)
+		l1 += MSR_BITMAP_WRITES;
+	return msr >= MSR_BITMAP_RANGE || ((const u32 *)l1)[msr / 32] >> msr % 32 & 1;
+}
 
 #endif

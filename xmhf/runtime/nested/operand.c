@@ -16,7 +16,7 @@ struct operand operand_decode(u32 info)
 {
 	struct operand o = {
 		.in_register = (info & OPERAND_INFO_IN_REGISTER) != 0,
-		.reg1 = operand_info_reg1(info), .reg2 = operand_info_reg2(info),
+		.reg1 = (u8)operand_info_reg1(info), .reg2 = (u8)operand_info_reg2(info),
 		.segment = (u8)MIN(OPERAND_INFO_SEGMENT(info), OPERAND_GS),
 		.address_bits = (u8)(16u << MIN(OPERAND_INFO_ADDRESS_SIZE(info), 2u)),
 		.base = info & OPERAND_INFO_NO_BASE ? OPERAND_NO_REGISTER : OPERAND_INFO_BASE(info),

@@ -35,8 +35,8 @@ struct operand {
 #define OPERAND_INFO_NO_INDEX		BIT(22)
 #define OPERAND_INFO_BASE(i)		((u8)((i) >> 23 & 15))
 #define OPERAND_INFO_NO_BASE		BIT(27)
-static inline u8 operand_info_reg1(u32 info) { return (u8)(info >> 3 & 15); }
-static inline u8 operand_info_reg2(u32 info) { return (u8)(info >> 28); }
+static inline u32 operand_info_reg1(u32 info) { return info >> 3 & 15; }
+static inline u32 operand_info_reg2(u32 info) { return info >> 28; }
 
 /* @info is the VM-exit instruction-information field, of any VMX instruction with operands or of INVPCID. */
 struct operand operand_decode(u32 info);

@@ -24,7 +24,7 @@ static u64 *plain_from(struct peek *p, u64 at, u64 **size)
 	return &p->plain[i].from;
 }
 
-static __attribute__((noinline)) bool look_up(u64 *from, u64 *size, u64 at)
+static NOINLINE bool look_up(u64 *from, u64 *size, u64 at)
 {
 	struct ept_leaf leaf;
 
@@ -70,7 +70,7 @@ static bool walk_down(struct peek *p, struct peek_walk *w, u64 table, u32 level,
 	}
 }
 
-static __attribute__((noinline)) bool walk_anew(struct peek *p, struct peek_walk *w)
+static NOINLINE bool walk_anew(struct peek *p, struct peek_walk *w)
 {
 	u64 reserved = (w->efer & EFER_NXE ? 0 : PTE_XD) | (PTE_ADDRESS & ~(BIT64(machine.maxphyaddr) - 1)), user = PTE_U;
 	bool found = false;

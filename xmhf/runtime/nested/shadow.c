@@ -77,7 +77,7 @@ static u64 value_of(const struct vmcs12 *m, const struct hot *h)
 	return h->bytes == 8 ? *(const u64 *)at : h->bytes == 4 ? *(const u32 *)at : *(const u16 *)at;
 }
 
-static __attribute__((noinline)) void give(const struct vmcs12 *m, u32 fields)
+static NOINLINE void give(const struct vmcs12 *m, u32 fields)
 {
 	for (fields &= existing; fields; fields &= fields - 1) {
 		const struct hot *h = &hot[__builtin_ctz(fields)];

@@ -252,15 +252,11 @@ static void write_rare_guest(const struct vmcs12 *m)
 
 #define PASS(name) if (changed & HOT(name)) vmcs_write(name, m->name)
 
-/*
- * VM exits clear the event, so it is written when there is one. An NMI that is injected blocks NMIs whatever the field says; ours
- * are virtual always, which wants it clear then.
- */
-void vmcs02_write_entry_event(const struct nested_vmcs *c)
+/* An NMI that is injected blocks NMIs whatever the field says; ours are virtual always, which wants it clear then. */
+void vmcs02_write_more_of_event(const struct nested_vmcs *c)
 {
 	const struct vmcs12 *m = c->m;
 
-	vmcs_write(ENTRY_INTR_INFO, m->ENTRY_INTR_INFO);
 	vmcs_write(ENTRY_ERROR_CODE, m->ENTRY_ERROR_CODE);
 	vmcs_write(ENTRY_INSTR_LEN, m->ENTRY_INSTR_LEN);
 	if (INTR_TYPE(m->ENTRY_INTR_INFO) == INTR_NMI && !(m->PIN_CTRLS & PIN_VIRTUAL_NMIS))

@@ -19,7 +19,12 @@ static const struct field {
 #define IF(which, name)	{ { CAP_##which, which##_##name } }
 #define EITHER(which, name, other, its_name) { { CAP_##which, which##_##name }, { CAP_##other, other##_##its_name } }
 #define FIELD(name, encoding, width, group, shadowed, exists) \
-	{ encoding, { offsetof(struct vmcs12, name), width, GROUP_BIT(GROUP_##group), SLOT_##shadowed(name) }, shadowed, exists },
+	{ encoding, { MASK_##width, offsetof(struct vmcs12, name), width, GROUP_BIT(GROUP_##group), SLOT_##shadowed(name) }, \
+	  shadowed, exists },
+#define MASK_W16	0xffffull
+#define MASK_W32	0xffffffffull
+#define MASK_W64	(~0ull)
+#define MASK_WNAT	(~0ull)
 #define SLOT_NOT(name)		HOT_FIELDS
 #define SLOT_READ(name)		HOT_##name
 #define SLOT_WRITE(name)	HOT_##name

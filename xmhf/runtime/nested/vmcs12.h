@@ -31,7 +31,8 @@ _Static_assert(sizeof(struct vmcs12) <= PAGE_SIZE, "VMCS12 fits the page that L1
 
 /* Where an encoding's field lies. */
 struct vmcs12_slot {
-	_Alignas(8) u16 offset;	/* in struct vmcs12 */
+	u64 mask;		/* the field's bits */
+	u16 offset;		/* in struct vmcs12 */
 	u8 width;		/* enum vmcs_width */
 	u8 group;		/* a bit: GROUP_BIT(); exit information is read-only to an L1 without MISC_WRITE_ANY_FIELD */
 	u8 hot;			/* enum hot_field, HOT_FIELDS if it isn't hot */
@@ -91,11 +92,21 @@ static inline const struct vmcs12_slot *vmcs12_field(const struct vmcs12_map *ma
 	if (encoding >= VMCS_ENCODINGS)
 		return NULL;
 	number = map->slot_of[encoding >> 1];
-	slot = &map->slots[number];
-	if (number == 0 || (encoding & VMCS_ENCODING_HIGH && slot->width != W64))
+	if (number == 0)
 		return NULL;
+	slot = &map->slots[number];
+	__asm__("" : "+r"(slot));		/* the compiler is not to compute it again at each use */
+	if (encoding & VMCS_ENCODING_HIGH && slot->width != W64)
+		return NULL;
+	if (!slot)
+		__builtin_unreachable();
 	return slot;
 }
+
+_Static_assert(sizeof(struct vmcs12) == offsetof(struct vmcs12, HOST_INTR_SSP_TABLE) + 8, "eight bytes from any field on are its own");
+
+/* Eight bytes that begin with a field. */
+typedef u64 __attribute__((aligned(1), may_alias)) vmcs12_bytes;
 
 /*
  * What VMREAD and VMWRITE of @encoding move, @slot being its field. Outside 64-bit mode the operand has 32 bits: a wider
@@ -103,14 +114,8 @@ static inline const struct vmcs12_slot *vmcs12_field(const struct vmcs12_map *ma
  */
 static inline u64 vmcs12_read(const struct vmcs12 *m, const struct vmcs12_slot *slot, u64 encoding, bool in_64bit_mode)
 {
-	const u8 *from = (const u8 *)m + slot->offset;
-	u64 value;
+	u64 value = *(const vmcs12_bytes *)((const u8 *)m + slot->offset) & slot->mask;
 
-	if (slot->width == W32)
-		return *(const u32 *)from;
-	if (slot->width == W16)
-		return *(const u16 *)from;
-	value = *(const u64 *)from;
 	if (encoding & VMCS_ENCODING_HIGH)
 		return value >> 32;
 	return in_64bit_mode ? value : (u32)value;
@@ -118,16 +123,13 @@ static inline u64 vmcs12_read(const struct vmcs12 *m, const struct vmcs12_slot *
 
 static inline void vmcs12_write(struct vmcs12 *m, const struct vmcs12_slot *slot, u64 encoding, u64 value, bool in_64bit_mode)
 {
-	u8 *to = (u8 *)m + slot->offset;
+	vmcs12_bytes *to = (vmcs12_bytes *)((u8 *)m + slot->offset);
 
-	if (slot->width == W32)
-		*(u32 *)to = (u32)value;
-	else if (slot->width == W16)
-		*(u16 *)to = (u16)value;
-	else if (encoding & VMCS_ENCODING_HIGH)
-		*(u64 *)to = (u32)*(u64 *)to | (u64)(u32)value << 32;
-	else
-		*(u64 *)to = in_64bit_mode ? value : (u32)value;
+	if (!in_64bit_mode)
+		value = (u32)value;
+	if (encoding & VMCS_ENCODING_HIGH)
+		value = (u32)*to | value << 32;
+	*to ^= (*to ^ value) & slot->mask;
 }
 
 /* Fills the bitmaps of VMCS shadowing (SDM 25.6.15): no exit for the fields that the table calls shadowed. */

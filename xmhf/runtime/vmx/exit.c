@@ -15,45 +15,50 @@
 
 #define VMFAIL_NOT_LAUNCHED	5	/* SDM 31.4: VMRESUME with a VMCS that is clear */
 
-static const struct exit_handler l1_exits[EXIT_REASONS] = {
-	[EXIT_EXCEPTION_NMI]	= { "NMI",		nmi_exit },
-	[EXIT_EXTINT]		= { "EXTINT",		interrupts_exit },
-	[EXIT_TRIPLE_FAULT]	= { "TRIPLE_FAULT",	guest_triple_fault },
-	[EXIT_INIT]		= { "INIT",		guest_init },
-	[EXIT_SIPI]		= { "SIPI",		guest_sipi },
-	[EXIT_INTR_WINDOW]	= { "INTR_WINDOW",	interrupts_window },
-	[EXIT_NMI_WINDOW]	= { "NMI_WINDOW",	nmi_window },
-	[EXIT_TASK_SWITCH]	= { "TASK_SWITCH",	guest_task_switch },
-	[EXIT_CPUID]		= { "CPUID",		guest_cpuid },
-	[EXIT_GETSEC]		= { "GETSEC",		guest_undefined },
-	[EXIT_HLT]		= { "HLT",		interrupts_hlt },
-	[EXIT_INVD]		= { "INVD",		guest_invd },
-	[EXIT_VMCALL]		= { "VMCALL",		guest_vmcall },
-	[EXIT_VMCLEAR]		= { "VMCLEAR",		nested_vmclear },
-	[EXIT_VMLAUNCH]		= { "VMLAUNCH",		nested_vmlaunch },
-	[EXIT_VMPTRLD]		= { "VMPTRLD",		nested_vmptrld },
-	[EXIT_VMPTRST]		= { "VMPTRST",		nested_vmptrst },
-	[EXIT_VMREAD]		= { "VMREAD",		nested_vmread },
-	[EXIT_VMRESUME]		= { "VMRESUME",		nested_vmresume },
-	[EXIT_VMWRITE]		= { "VMWRITE",		nested_vmwrite },
-	[EXIT_VMXOFF]		= { "VMXOFF",		nested_vmxoff },
-	[EXIT_VMXON]		= { "VMXON",		nested_vmxon },
-	[EXIT_CR]		= { "CR",		guest_cr },
-	[EXIT_IO]		= { "IO",		guest_io },
-	[EXIT_RDMSR]		= { "RDMSR",		guest_rdmsr },
-	[EXIT_WRMSR]		= { "WRMSR",		guest_wrmsr },
-	[EXIT_MACHINE_CHECK]	= { "MACHINE_CHECK",	machine_check_exit },
-	[EXIT_EPT_VIOLATION]	= { "EPT_VIOLATION",	guest_ept_violation },
-	[EXIT_INVEPT]		= { "INVEPT",		nested_invept },
-	[EXIT_PREEMPTION_TIMER]	= { "TIMER",		guest_timer },
-	[EXIT_INVVPID]		= { "INVVPID",		nested_invvpid },
-	[EXIT_XSETBV]		= { "XSETBV",		guest_xsetbv },
-	[EXIT_VMFUNC]		= { "VMFUNC",		guest_undefined },
-};
+/* Reason, name, handler. */
+#define L1_EXITS(X) \
+	X(EXIT_EXCEPTION_NMI,	"NMI",		nmi_exit) \
+	X(EXIT_EXTINT,		"EXTINT",	interrupts_exit) \
+	X(EXIT_TRIPLE_FAULT,	"TRIPLE_FAULT",	guest_triple_fault) \
+	X(EXIT_INIT,		"INIT",		guest_init) \
+	X(EXIT_SIPI,		"SIPI",		guest_sipi) \
+	X(EXIT_INTR_WINDOW,	"INTR_WINDOW",	interrupts_window) \
+	X(EXIT_NMI_WINDOW,	"NMI_WINDOW",	nmi_window) \
+	X(EXIT_TASK_SWITCH,	"TASK_SWITCH",	guest_task_switch) \
+	X(EXIT_CPUID,		"CPUID",	guest_cpuid) \
+	X(EXIT_GETSEC,		"GETSEC",	guest_undefined) \
+	X(EXIT_HLT,		"HLT",		interrupts_hlt) \
+	X(EXIT_INVD,		"INVD",		guest_invd) \
+	X(EXIT_VMCALL,		"VMCALL",	guest_vmcall) \
+	X(EXIT_VMCLEAR,		"VMCLEAR",	nested_vmclear) \
+	X(EXIT_VMLAUNCH,	"VMLAUNCH",	nested_vmlaunch) \
+	X(EXIT_VMPTRLD,		"VMPTRLD",	nested_vmptrld) \
+	X(EXIT_VMPTRST,		"VMPTRST",	nested_vmptrst) \
+	X(EXIT_VMREAD,		"VMREAD",	nested_vmread) \
+	X(EXIT_VMRESUME,	"VMRESUME",	nested_vmresume) \
+	X(EXIT_VMWRITE,		"VMWRITE",	nested_vmwrite) \
+	X(EXIT_VMXOFF,		"VMXOFF",	nested_vmxoff) \
+	X(EXIT_VMXON,		"VMXON",	nested_vmxon) \
+	X(EXIT_CR,		"CR",		guest_cr) \
+	X(EXIT_IO,		"IO",		guest_io) \
+	X(EXIT_RDMSR,		"RDMSR",	guest_rdmsr) \
+	X(EXIT_WRMSR,		"WRMSR",	guest_wrmsr) \
+	X(EXIT_MACHINE_CHECK,	"MACHINE_CHECK",	machine_check_exit) \
+	X(EXIT_EPT_VIOLATION,	"EPT_VIOLATION",	guest_ept_violation) \
+	X(EXIT_INVEPT,		"INVEPT",	nested_invept) \
+	X(EXIT_PREEMPTION_TIMER,	"TIMER",	guest_timer) \
+	X(EXIT_INVVPID,		"INVVPID",	nested_invvpid) \
+	X(EXIT_XSETBV,		"XSETBV",	guest_xsetbv) \
+	X(EXIT_VMFUNC,		"VMFUNC",	guest_undefined)
+
+#define HANDLER(reason, name, handler)	[reason] = handler,
+#define NAME(reason, name, handler)	[reason] = name,
+static enum verdict (*const handlers[EXIT_REASONS])(struct vcpu *v) = { L1_EXITS(HANDLER) };
+static const char *const names[EXIT_REASONS] = { L1_EXITS(NAME) };
 
 const char *exit_name(u32 reason)
 {
-	const char *name = (u16)reason < EXIT_REASONS ? l1_exits[(u16)reason].name : NULL;
+	const char *name = (u16)reason < EXIT_REASONS ? names[(u16)reason] : NULL;
 
 	return name ? name : "?";
 }
@@ -90,7 +95,7 @@ void exit_advance(struct vcpu *v) { advance(v, 0); }
 void exit_succeed(struct vcpu *v) { advance(v, RFLAGS_ARITH); }
 
 /* What a verdict asks for, other than the common ones. */
-static __attribute__((noinline)) void act(struct vcpu *v, enum verdict verdict)
+static NOINLINE void act(struct vcpu *v, enum verdict verdict)
 {
 	if (verdict == SHUT_DOWN) {
 		hypapp_shutdown();
@@ -116,16 +121,18 @@ void vm_exit(struct vcpu *v)
 	enum verdict verdict;
 
 	exit_record(v, reason, vmcs_read(GUEST_RIP));
-	if (reason >= EXIT_REASONS || !l1_exits[reason].handle)
+	if (reason >= EXIT_REASONS || !handlers[reason])
 		unknown_exit(told);
 	v->exits[reason]++;
-	verdict = l1_exits[reason].handle(v);
-	if (verdict == ADVANCE)
-		advance(v, 0);
-	else if (verdict == SUCCEED)
-		advance(v, RFLAGS_ARITH);
-	else if (verdict != RESUME)
-		act(v, verdict);
+	verdict = handlers[reason](v);
+	if (verdict >= SUCCEED) {
+		if (verdict == SUCCEED)
+			advance(v, RFLAGS_ARITH);
+		else if (verdict == ADVANCE)
+			advance(v, 0);
+		else
+			act(v, verdict);
+	}
 	v->root_ticks += rdtsc_low() - v->exit_tsc;
 	l1tf_before_entry();
 }

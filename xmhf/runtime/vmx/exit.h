@@ -5,11 +5,6 @@
 
 #include "vmx/vcpu.h"
 
-struct exit_handler {
-	const char *name;
-	enum verdict (*handle)(struct vcpu *v);
-};
-
 /* "CPUID" for 10; "?" for what we have no handler for. @reason may have the entry-failure bit. */
 const char *exit_name(u32 reason);
 

@@ -267,6 +267,9 @@ enum activity { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_WAIT_
 #define INTR_VECTOR(info)	((u8)(info))
 enum intr_type { INTR_EXTINT, INTR_NMI = 2, INTR_HARDWARE, INTR_SOFTWARE, INTR_PRIVILEGED, INTR_SOFT_EXCEPTION, INTR_OTHER };
 
+/* An event other than a plain external interrupt, to which no more belongs and no rule applies, whatever its vector. */
+static inline bool intr_has_more(u32 info) { return info & INTR_VALID && info & ~(INTR_VALID | 0xffu); }
+
 /* Basic exit reasons (appendix C) */
 enum exit_reason {
 	EXIT_EXCEPTION_NMI, EXIT_EXTINT, EXIT_TRIPLE_FAULT, EXIT_INIT, EXIT_SIPI, EXIT_INTR_WINDOW = 7, EXIT_NMI_WINDOW,
