@@ -190,6 +190,24 @@ static void full(const struct full *f)
 	tell(f->name, N, &m);
 }
 
+/* L1 writes a control on the way, as it does where it moves L2 to another CPU; L2's clock stays. */
+static u32 advance_with_control(void)
+{
+	vmwrite(TSC_OFFSET, 0);
+	return advance();
+}
+
+static void with_control(void)
+{
+	struct measure m;
+
+	start(code_cpuid, code_cpuid_end);
+	expected = EXIT_CPUID;
+	m = rounds(10, advance_with_control);
+	m = rounds(N, advance_with_control);
+	tell("cpuid_full_tsc_offset", N, &m);
+}
+
 /* Only what a VMCS must have; L2 has MSRs of L1's, and no VPID. */
 static void plain(void)
 {
@@ -501,6 +519,7 @@ void guest_main(void)
 	for (u32 i = 0; i < ARRAY_SIZE(fulls); i++)
 		full(&fulls[i]);
 	fields();
+	with_control();
 	plain();
 	injection();
 	invalidations();

@@ -48,13 +48,16 @@ void bitmaps_look(struct nested_vmcs *c)
 	}
 }
 
-void bitmaps_choose(struct nested_vmcs *c)
+bool bitmaps_choose(struct nested_vmcs *c)
 {
+	bool another = false;
+
 	for (u32 i = 0; i < NESTED_BITMAPS; i++) {
 		gpa1_t page = { place(c->m, i) };
 
-		nested_watch(&c->watches[i], in_use(c->m, i) ? &page : NULL);
+		another |= nested_watch(&c->watches[i], in_use(c->m, i) ? &page : NULL);
 	}
+	return another;
 }
 
 void bitmaps_merge(struct nested_vmcs *c)

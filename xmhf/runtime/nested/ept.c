@@ -39,16 +39,17 @@ static void follow(gpa1_t from, u64 length)
 	ept02_flush_discharge(&owed);
 }
 
-void nested_watch(struct watch *w, const gpa1_t *page)
+bool nested_watch(struct watch *w, const gpa1_t *page)
 {
 	if (w->page ? page && page->at == w->page->at.at : !page)
-		return;
+		return false;
 	watch_move(w, page);
 	if (!page)
-		return;
+		return true;
 	lock_take(&ept01_lock);
 	ept02_keep_off(&ept02, *page);
 	lock_drop(&ept01_lock);
+	return true;
 }
 
 void nested_ept_init(void)

@@ -274,8 +274,11 @@ u64 nested_page_to_write(u64 page);
 u32 nested_pages_generation(void);	/* above 0; when it moves they may answer otherwise, and every CPU in L2 is kicked; */
 extern volatile u32 nested_pages_moves;	/* the same for who has asked already */
 
-/* watch_move() for a page that L2 may write to: it loses that, and who gets it again counts as writing always. */
-void nested_watch(struct watch *w, const gpa1_t *page);
+/*
+ * watch_move() for a page that L2 may write to: it loses that, and who gets it again counts as writing always. False: @w watches
+ * it already.
+ */
+bool nested_watch(struct watch *w, const gpa1_t *page);
 
 /*
  * An EPT violation of L2, who goes on with RESUME once it is filled. REFLECT: nested->exit has reason and qualification.

@@ -287,9 +287,11 @@ static void follow_controls(const struct vcpu *v, struct nested_vmcs *c)
 	write_controls(v, c);
 	write_plain_controls(m);
 	write_bitmaps(c);
-	bitmaps_choose(c);
+	if (bitmaps_choose(c))
+		c->pages_seen = 0;
+	else if (c->pages_seen)
+		write_pages(m);
 	c->changed |= HOT_BY_CONTROLS;
-	c->pages_seen = 0;
 	c->vpid_moves = 0;
 	c->eptp12 = m->EPTP;
 	c->eptp12_ready = NO_EPTP;
