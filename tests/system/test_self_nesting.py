@@ -54,6 +54,11 @@ def test_debian_boots_on_copies(lab, subarchs, flavour, cpus, bases):
     assert not bases or started == list(bases[:len(started)])
 
 
+@pytest.mark.long("nesting")
+def test_debian_boots_on_copies_with_64_pages_for_ept02(lab):
+    lab.debian("amd64", cpus=2, over=[harness.grub_disk("amd64", cmdline="ept_pool=256K")] * 2, timeout=SECONDS, cmdline=UDELAY)
+
+
 @pytest.mark.long("nesting-deep")
 def test_debian_with_systemd_reaches_login_on_two_copies(lab):
     lab.debian("amd64", cpus=2, over=copies(TWO), userland="systemd", timeout=SECONDS, cmdline=UDELAY)

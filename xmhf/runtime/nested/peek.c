@@ -111,11 +111,22 @@ static const struct peek_walk *translate(struct peek *p, u64 linear)
 	return walk_anew(p, w) ? w : NULL;
 }
 
+/* @bytes is 4, 8 or 16. */
+static inline void copy(void *to, const void *from, u32 bytes)
+{
+	if (bytes == sizeof(u32)) {
+		*(u32 *)to = *(const u32 *)from;
+		return;
+	}
+	*(u64 *)to = *(const u64 *)from;
+	if (bytes > sizeof(u64))
+		((u64 *)to)[1] = ((const u64 *)from)[1];
+}
+
 bool peek(struct peek *p, u64 linear, void *to, u32 bytes)
 {
 	u32 offset = (u32)linear & PAGE_MASK, generation;
 	const struct peek_walk *w;
-	const u8 *from;
 
 	if (offset + bytes > PAGE_SIZE)
 		return false;
@@ -126,13 +137,8 @@ bool peek(struct peek *p, u64 linear, void *to, u32 bytes)
 		p->generation = generation;
 	}
 	w = translate(p, linear);
-	if (w) {
-		from = (const u8 *)(uptr)w->at + offset;
-		if (bytes == sizeof(u64))
-			*(u64 *)to = *(const u64 *)(const void *)from;
-		else
-			memcpy(to, from, bytes);
-	}
+	if (w)
+		copy(to, (const u8 *)(uptr)w->at + offset, bytes);
 	lock_drop(&ept01_lock);
 	return w != NULL;
 }

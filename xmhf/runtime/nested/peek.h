@@ -28,7 +28,7 @@ struct peek {
 	struct peek_walk walks[PEEK_WALKS];
 };
 
-/* With VMCS01 current, at CPL 0. False: nothing is known. */
+/* @bytes, 4, 8 or 16; with VMCS01 current, at CPL 0. False: nothing is known. */
 MUST_CHECK bool peek(struct peek *p, u64 linear, void *to, u32 bytes);
 
 #endif
