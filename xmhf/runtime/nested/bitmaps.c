@@ -55,6 +55,7 @@ bool bitmaps_choose(struct nested_vmcs *c)
 	for (u32 i = 0; i < NESTED_BITMAPS; i++) {
 		gpa1_t page = { place(c->m, i) };
 
+		another |= in_use(c->m, i) != (c->l1_bitmaps[i] != NULL);		/* there may be no watch left to tell */
 		another |= nested_watch(&c->watches[i], in_use(c->m, i) ? &page : NULL);
 	}
 	return another;
@@ -76,5 +77,5 @@ void bitmaps_forget(struct nested_vmcs *c)
 {
 	c->pages_seen = 0;
 	for (u32 i = 0; i < NESTED_BITMAPS; i++)
-		nested_watch(&c->watches[i], NULL);
+		(void)nested_watch(&c->watches[i], NULL);
 }

@@ -11,7 +11,10 @@
 enum { BITMAP_MSRS, BITMAP_IO_A, BITMAP_IO_B };
 _Static_assert(BITMAP_IO_B + 1 == NESTED_BITMAPS, "a watch for each");
 
-/* After L1 wrote controls: watches the pages that VMCS12 names now. True: there is another, all have to be merged anew. */
+/*
+ * After L1 wrote controls: watches the pages that VMCS12 names now. True: there is another, or another use; all have to be merged
+ * anew.
+ */
 MUST_CHECK bool bitmaps_choose(struct nested_vmcs *c);
 
 /* Merges all of them, from where L1's pages are now. */

@@ -69,7 +69,7 @@ static void nmi(struct vcpu *v)
 		nmi_deliver(v);			/* L2's, by the rules for L1's own */
 		return;
 	}
-	if (nmi_taken(v))
+	if (nmi_take_one(v))
 		work_set(v, WORK_GUEST_NMI);
 	leave_by(v, EXIT_EXCEPTION_NMI, INTR_VALID | INTR_NMI << 8 | NMI_VECTOR);
 }
@@ -122,7 +122,7 @@ enum verdict nested_after_entry(struct vcpu *v)
 	if (n->init_pending) {
 		n->init_pending = false;
 		leave_by(v, EXIT_INIT, 0);
-	} else if (n->nmi_waits) {
+	} else if (n->nmi_waits && !(l1_takes_nmis(n) && n->nmi_blocked)) {
 		nmi(v);
 	}
 	work_set(v, WORK_INTERRUPT);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * VMREAD and VMWRITE of the fields that L1 doesn't reach through its shadow VMCS. Operands have 64 bits in 64-bit mode, else
- * 32: nested->operands cuts them to that. Access to a field's high half is rare and has its own copy of the code.
+ * 32: nested->operands cuts them to that. Registers to and from a field's high half are rare and have their own copy of the
+ * code; where the encoding is masked the bit is 0 already, and the compiler knows it.
  */
 #include "guest/memory.h"
 #include "nested/instructions.h"

@@ -105,8 +105,17 @@ static bool wants_msr(const struct vcpu *v, enum msr_access access)
 	return msr_bitmap_wants(v->nested->current->l1_bitmaps[BITMAP_MSRS], (u32)v->regs.rcx, access);
 }
 
-bool l1_wants_rdmsr(struct vcpu *v, const struct vmcs12 *m) { return (void)m, wants_msr(v, MSR_ACCESS_READ); }
-bool l1_wants_wrmsr(struct vcpu *v, const struct vmcs12 *m) { return (void)m, wants_msr(v, MSR_ACCESS_WRITE); }
+bool l1_wants_rdmsr(struct vcpu *v, const struct vmcs12 *m)
+{
+	(void)m;
+	return wants_msr(v, MSR_ACCESS_READ);
+}
+
+bool l1_wants_wrmsr(struct vcpu *v, const struct vmcs12 *m)
+{
+	(void)m;
+	return wants_msr(v, MSR_ACCESS_WRITE);
+}
 
 /* Only writes of CR0 and CR4 can have been for us. A write exits to L1 if it differs from the shadow in a bit of L1's. */
 bool l1_wants_cr(struct vcpu *v, const struct vmcs12 *m)

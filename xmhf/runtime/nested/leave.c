@@ -259,10 +259,8 @@ static NOINLINE void leave_otherwise(struct vcpu *v)
 	begin_leave(v);
 	if (exit->reason & EXIT_REASON_ENTRY_FAILED)
 		leave_failed(v);
-	else if (exit->made_up)
-		leave(v, true, vmcs_read(GUEST_RIP));
 	else
-		leave(v, false, vmcs_read(GUEST_RIP));	/* the hypapp may have moved it */
+		leave(v, exit->made_up, vmcs_read(GUEST_RIP));	/* the hypapp may have moved it */
 }
 
 void nested_leave(struct vcpu *v)

@@ -275,8 +275,8 @@ u32 nested_pages_generation(void);	/* above 0; when it moves they may answer oth
 extern volatile u32 nested_pages_moves;	/* the same for who has asked already */
 
 /*
- * watch_move() for a page that L2 may write to: it loses that, and who gets it again counts as writing always. False: @w watches
- * it already.
+ * watch_move() for a page that L2 may write to: it loses that, and who gets it again counts as writing always. False: @w has
+ * not moved.
  */
 bool nested_watch(struct watch *w, const gpa1_t *page);
 

@@ -253,7 +253,7 @@ static void write_rare_guest(const struct vmcs12 *m)
 #define PASS(name) if (changed & HOT(name)) vmcs_write(name, m->name)
 
 /* An NMI that is injected blocks NMIs whatever the field says; ours are virtual always, which wants it clear then. */
-void vmcs02_write_more_of_event(const struct nested_vmcs *c)
+void vmcs02_write_event_details(const struct nested_vmcs *c)
 {
 	const struct vmcs12 *m = c->m;
 

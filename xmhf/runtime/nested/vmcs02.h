@@ -30,7 +30,7 @@ void vmcs02_build(struct vcpu *v, struct nested_vmcs *c, const struct l1_state *
 void vmcs02_write_warm(struct nested_vmcs *c, u32 changed);
 void vmcs02_write_perf(const struct vcpu *v, struct nested_vmcs *c);
 void vmcs02_write_vpid(struct vcpu *v, struct nested_vmcs *c);
-void vmcs02_write_more_of_event(const struct nested_vmcs *c);
+void vmcs02_write_event_details(const struct nested_vmcs *c);
 void vmcs02_load_again(const struct vmcs12 *m);
 
 #define HOT_EVENT	(HOT(ENTRY_INTR_INFO) | HOT(ENTRY_ERROR_CODE) | HOT(ENTRY_INSTR_LEN))
@@ -67,7 +67,7 @@ static inline void vmcs02_follow(struct vcpu *v, struct nested_vmcs *c)
 	if (m->ENTRY_INTR_INFO & INTR_VALID)		/* VM exits clear it */
 		vmcs_write(ENTRY_INTR_INFO, m->ENTRY_INTR_INFO);
 	if (intr_has_more(m->ENTRY_INTR_INFO))
-		vmcs02_write_more_of_event(c);
+		vmcs02_write_event_details(c);
 }
 
 /* What of VMCS02 hangs on where L1's pages are: those that the CPU reads and writes past EPT, and merged bitmaps. */

@@ -99,7 +99,7 @@ static inline const struct vmcs12_slot *vmcs12_field(const struct vmcs12_map *ma
 	if (encoding & VMCS_ENCODING_HIGH && slot->width != W64)
 		return NULL;
 	if (!slot)
-		__builtin_unreachable();
+		__builtin_unreachable();	/* it has forgotten that, too */
 	return slot;
 }
 

@@ -16,7 +16,8 @@
 #define SIPI_DELAY_US		200
 #define ARRIVAL_STEP_US		1000
 #define ARRIVAL_STEPS_MAX	200	/* for CPUs that the firmware named */
-#define SIPI_EVERY		10	/* steps, while some of them aren't there */
+#define SIPI_EVERY		10	/* steps, while some of them aren't there, */
+#define SIPIS_UNTIL		100	/* and this step: whom the last one reaches has the others to arrive */
 #define STRAGGLER_STEPS		10	/* for those it didn't */
 
 extern const u8 trampoline_start[], trampoline_end[];
@@ -76,7 +77,7 @@ static void send_sipi(void)
 static void wait_for_arrivals(u32 expected)
 {
 	for (u32 i = 0; i < ARRIVAL_STEPS_MAX && __atomic_load_n(&arrived, __ATOMIC_SEQ_CST) < expected; i++) {
-		if (i % SIPI_EVERY == SIPI_EVERY - 1)
+		if (i % SIPI_EVERY == SIPI_EVERY - 1 && i < SIPIS_UNTIL)
 			send_sipi();
 		delay_us(ARRIVAL_STEP_US);
 	}

@@ -125,7 +125,7 @@ void vm_exit(struct vcpu *v)
 		unknown_exit(told);
 	v->exits[reason]++;
 	verdict = handlers[reason](v);
-	if (verdict >= SUCCEED) {
+	if (verdict > RESUME) {		/* which is the first */
 		if (verdict == SUCCEED)
 			advance(v, RFLAGS_ARITH);
 		else if (verdict == ADVANCE)

@@ -12,7 +12,10 @@
 
 #define BLOCKS_NMI	(BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI)
 
-/* An NMI of ours and one of the guest's that meet in the CPU's latch look like one: ours. */
+/*
+ * An NMI of ours and one of the guest's that meet in the CPU's latch look like one: ours. A kick that was thought lost and is
+ * sent again (flush.c) may look like one of the guest's.
+ */
 static void take(struct vcpu *v)
 {
 	if (__atomic_load_n(&panicking, __ATOMIC_RELAXED))
@@ -35,7 +38,7 @@ void nmi_keep(struct vcpu *v, bool blocked)
 		__atomic_store_n(&v->nmis, most, __ATOMIC_SEQ_CST);
 }
 
-bool nmi_taken(struct vcpu *v) { return __atomic_sub_fetch(&v->nmis, 1, __ATOMIC_SEQ_CST) != 0; }
+bool nmi_take_one(struct vcpu *v) { return __atomic_sub_fetch(&v->nmis, 1, __ATOMIC_SEQ_CST) != 0; }
 
 void nmi_in_root(uptr *rip)
 {
@@ -56,16 +59,16 @@ void nmi_offer(struct vcpu *v)
 
 void nmi_deliver(struct vcpu *v)
 {
-	u32 blocking = vmcs_read32(GUEST_INTERRUPTIBILITY);
-	bool busy = vmcs_read32(ENTRY_INTR_INFO) & INTR_VALID || blocking & BLOCKS_NMI;
+	u32 blocking = vmcs_read32(GUEST_INTERRUPTIBILITY), event = vmcs_read32(ENTRY_INTR_INFO);
+	bool busy = event & INTR_VALID || blocking & BLOCKS_NMI;
 
 	if (vmcs_read32(GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_FOR_SIPI)
 		return;			/* blocked there, and INIT drops it */
-	nmi_keep(v, blocking & BLOCKING_NMI);
+	nmi_keep(v, blocking & BLOCKING_NMI || (event & INTR_VALID && INTR_TYPE(event) == INTR_NMI));
 	if (!busy) {
 		vmcs_write(ENTRY_INTR_INFO, INTR_VALID | INTR_NMI << 8 | NMI_VECTOR);
 		vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
-		busy = nmi_taken(v);
+		busy = nmi_take_one(v);
 	}
 	primary_window(v, PRIMARY_NMI_WINDOW, busy);
 }

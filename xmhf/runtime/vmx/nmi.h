@@ -15,13 +15,13 @@ void nmi_in_root(uptr *rip);
 void nmi_queue(struct vcpu *v);
 
 /*
- * A CPU that takes NMIs has delivered one before the next arrives, and one that blocks them keeps one. What we do between an
- * exit and the next entry is no time to the guest: where it doesn't block them, a second one is another.
+ * Keeps at most two of them, or one if the guest blocks them. A CPU that takes NMIs has delivered one before the next arrives,
+ * and one that blocks them keeps one; what we do between an exit and the next entry is no time to the guest.
  */
 void nmi_keep(struct vcpu *v, bool blocked);
 
 /* One of them is being delivered; are there more? */
-bool nmi_taken(struct vcpu *v);
+bool nmi_take_one(struct vcpu *v);
 
 /* WORK_GUEST_NMI. */
 void nmi_offer(struct vcpu *v);
