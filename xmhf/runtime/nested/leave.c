@@ -101,8 +101,8 @@ static inline u32 save_exit_information(struct vmcs12 *m, const struct l2_exit *
 	return changed;
 }
 
-/* By each_exit. */
-static NOINLINE u32 save_some(struct nested_vmcs *c)
+/* By each_exit. A timer whose end is the reason is saved as 0 (28.3.4), whatever the CPU made of it. */
+static NOINLINE u32 save_some(struct nested_vmcs *c, u32 reason)
 {
 	struct vmcs12 *m = c->m;
 	u32 changed = 0;
@@ -112,7 +112,7 @@ static NOINLINE u32 save_some(struct nested_vmcs *c)
 	if (c->each_exit & LEAVE_VIRTUAL_INTR)
 		TAKE(GUEST_INTR_STATUS);
 	if (c->each_exit & LEAVE_TIMER)
-		TAKE(PREEMPTION_TIMER);
+		SET(PREEMPTION_TIMER, reason == EXIT_PREEMPTION_TIMER ? 0 : vmcs_read(PREEMPTION_TIMER));
 	return c->each_exit & LEAVE_PML ? changed | HOT(GUEST_PML_INDEX) : changed;	/* ept_event.c moves it */
 }
 
@@ -131,7 +131,7 @@ static inline u32 save_guest(const struct nested *n, struct nested_vmcs *c, u64 
 	if (n->nmi_blocked)
 		SET(GUEST_INTERRUPTIBILITY, m->GUEST_INTERRUPTIBILITY | BLOCKING_NMI);
 	if (c->each_exit & (LEAVE_IA32E | LEAVE_TIMER | LEAVE_VIRTUAL_INTR | LEAVE_PML))
-		changed |= save_some(c);
+		changed |= save_some(c, n->exit.reason);
 	c->behind = c->behind_after;
 	return changed;
 }
