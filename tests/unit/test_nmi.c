@@ -126,4 +126,5 @@ PROMISE(init_drops_them)
 }
 
 RUN(T(the_guest_gets_both_of_two_nmis_that_came_while_we_were_at_work), T(of_more_than_two_it_gets_two),
-    T(what_comes_after_one_is_about_to_be_delivered_is_one), T(a_guest_that_blocks_nmis_keeps_one), T(a_kick_is_none_of_the_guests), T(init_drops_them))
+    T(what_comes_after_one_is_about_to_be_delivered_is_one), T(a_guest_that_blocks_nmis_keeps_one),
+    T(a_kick_is_none_of_the_guests), T(init_drops_them))

@@ -138,6 +138,14 @@ static struct measure rounds(u32 n, u32 (*each)(void))
 	return end(&from);
 }
 
+static void tell_rounds(const char *name, u32 (*each)(void))
+{
+	struct measure m = rounds(10, each);		/* warm */
+
+	m = rounds(N, each);
+	tell(name, N, &m);
+}
+
 static void *ones(void) { return memset(page_take(), 0xff, PAGE); }
 
 /* As hypervisors do: all that can be loaded and saved is, and bitmaps are in use. */
@@ -180,14 +188,10 @@ static const struct full { const char *name; const u8 *code, *end; u32 reason, c
 
 static void full(const struct full *f)
 {
-	struct measure m;
-
 	start(f->code, f->end);
 	l2.cx = f->cx;
 	expected = f->reason;
-	m = rounds(10, advance);		/* warm */
-	m = rounds(N, advance);
-	tell(f->name, N, &m);
+	tell_rounds(f->name, advance);
 }
 
 /* L1 writes a control on the way, as it does where it moves L2 to another CPU; L2's clock stays. */
@@ -199,27 +203,19 @@ static u32 advance_with_control(void)
 
 static void with_control(void)
 {
-	struct measure m;
-
 	start(code_cpuid, code_cpuid_end);
 	expected = EXIT_CPUID;
-	m = rounds(10, advance_with_control);
-	m = rounds(N, advance_with_control);
-	tell("cpuid_full_tsc_offset", N, &m);
+	tell_rounds("cpuid_full_tsc_offset", advance_with_control);
 }
 
 /* Only what a VMCS must have; L2 has MSRs of L1's, and no VPID. */
 static void plain(void)
 {
-	struct measure m;
-
 	l2_setup(&l2, L2_NATIVE, 0);
 	l2_code(&l2, code_cpuid, code_cpuid_end);
 	(void)l2_rounds_setup(&l2);
 	expected = EXIT_CPUID;
-	m = rounds(10, advance);
-	m = rounds(N, advance);
-	tell("cpuid_full_plain", N, &m);
+	tell_rounds("cpuid_full_plain", advance);
 }
 
 static u32 inject(void)
@@ -232,14 +228,11 @@ static u32 inject(void)
 static void injection(void)
 {
 	u64 *gate = (u64 *)(uptr)(L2_IDT + 8 * GATE_QUADS * VECTOR);
-	struct measure m;
 
 	start(code_inject, code_inject_end);
 	*gate = (*gate & ~0xffff00000000ffffull) | TRAP_GATE | (L2_CODE_AT & 0xffff) | (u64)(L2_CODE_AT >> 16) << 48;
 	vmcs_set(GUEST_RFLAGS, EFLAGS_IF | 2);
-	m = rounds(10, inject);
-	m = rounds(N, inject);
-	tell("inject_extint_cpuid", N, &m);
+	tell_rounds("inject_extint_cpuid", inject);
 }
 
 static void fields(void)
@@ -478,9 +471,7 @@ static void vmcss(void)
 
 	start(code_vmcall, code_vmcall_end);
 	regions[0] = physical(l2.vmcs);
-	m = rounds(10, again);
-	m = rounds(N, again);
-	tell("vmcall_bare", N, &m);		/* without a handler of L1's */
+	tell_rounds("vmcall_bare", again);		/* without a handler of L1's */
 	m = rounds(turn = 10, clear_and_load);
 	m = rounds(turn = N, clear_and_load);
 	tell("vmclear_vmptrld_vmlaunch", N, &m);
@@ -488,8 +479,6 @@ static void vmcss(void)
 
 static void switching(void)
 {
-	struct measure m;
-
 	setup(&other);
 	l2_code(&other, code_vmcall, code_vmcall_end);
 	turn = 0;
@@ -498,9 +487,7 @@ static void switching(void)
 	regions[0] = physical(l2.vmcs);
 	regions[1] = physical(other.vmcs);
 	launched[0] = launched[1] = true;
-	m = rounds(10, switch_over);
-	m = rounds(N, switch_over);
-	tell("vmptrld_resume_switch", N, &m);
+	tell_rounds("vmptrld_resume_switch", switch_over);
 }
 
 void guest_main(void)

@@ -8,19 +8,14 @@ _Alignas(PAGE_SIZE) u8 policy_io_bitmap[2 * PAGE_SIZE];
 
 void policy_intercept_msr(u8 bitmap[PAGE_SIZE], u32 msr, bool read, bool write)
 {
-	u8 *part = bitmap;
-	u8 bit = (u8)BIT(msr & 7);
+	u32 bit = msr_bitmap_bit(msr);
 
-	if (msr >= MSR_BITMAP_HIGH_FIRST) {
-		msr -= MSR_BITMAP_HIGH_FIRST;
-		part += MSR_BITMAP_HIGH;
-	}
-	if (msr >= MSR_BITMAP_RANGE)
-		return;			/* outside both ranges: the CPU exits anyway */
+	if (bit == MSR_BITMAP_NONE)
+		return;
 	if (read)
-		part[msr / 8] |= bit;
+		bitmap[bit / 8] |= (u8)BIT(bit % 8);
 	if (write)
-		part[MSR_BITMAP_WRITES + msr / 8] |= bit;
+		bitmap[MSR_BITMAP_WRITES + bit / 8] |= (u8)BIT(bit % 8);
 }
 
 void policy_intercept_ports(u16 first, u32 count, bool wanted)

@@ -13,7 +13,10 @@
 #include "nested/vmcs02.h"
 #include "vmx/exit.h"
 
-/* Which hot fields the checks look at: of controls, but for the event, which is checked whenever there may be a rule; and of guest state. */
+/*
+ * Which hot fields the checks look at: of controls, but for the event, which is checked whenever there may be a rule; and of
+ * guest state.
+ */
 #define CHECKED_CONTROLS (HOT(PRIMARY_CTRLS) | HOT(TPR_THRESHOLD))
 #define CHECKED_GUEST	HOT(GUEST_CR3)
 

@@ -56,6 +56,9 @@ static bool in_shadow(void)
 
 static bool l1_takes_nmis(const struct nested *n) { return n->current->m->PIN_CTRLS & PIN_NMI; }
 
+/* Blocked for L1's sake, all of L2's time. */
+static bool l1_blocks_nmis(const struct nested *n) { return l1_takes_nmis(n) && n->nmi_blocked; }
+
 static void nmi(struct vcpu *v)
 {
 	struct nested *n = v->nested;
@@ -122,7 +125,7 @@ enum verdict nested_after_entry(struct vcpu *v)
 	if (n->init_pending) {
 		n->init_pending = false;
 		leave_by(v, EXIT_INIT, 0);
-	} else if (n->nmi_waits && !(l1_takes_nmis(n) && n->nmi_blocked)) {
+	} else if (n->nmi_waits && !l1_blocks_nmis(n)) {
 		nmi(v);
 	}
 	work_set(v, WORK_INTERRUPT);
@@ -138,7 +141,7 @@ void nested_offer_nmi(struct vcpu *v)
 	n->nmi_waits = true;
 	if (l1_takes_nmis(n))
 		nmi_keep(v, n->nmi_blocked);
-	if (!waits_for_sipi() && !(l1_takes_nmis(n) && n->nmi_blocked))
+	if (!waits_for_sipi() && !l1_blocks_nmis(n))
 		exit_after_entry(v);
 }
 

@@ -2,7 +2,7 @@
 /*
  * VMREAD and VMWRITE of the fields that L1 doesn't reach through its shadow VMCS. Operands have 64 bits in 64-bit mode, else
  * 32: nested->operands cuts them to that. Registers to and from a field's high half are rare and have their own copy of the
- * code; where the encoding is masked the bit is 0 already, and the compiler knows it.
+ * code; in the other one the bit is masked though it is 0, so that the compiler knows it.
  */
 #include "guest/memory.h"
 #include "nested/instructions.h"

@@ -14,15 +14,13 @@ enum msr_access { MSR_ACCESS_READ, MSR_ACCESS_WRITE };
 /* Does RDMSR or WRMSR of @msr in L2 exit to L1, by its bitmap (NULL: it uses none)? */
 static inline bool msr_bitmap_wants(const u8 *l1, u32 msr, enum msr_access access)
 {
-	if (!l1)
+	u32 bit = msr_bitmap_bit(msr);
+
+	if (!l1 || bit == MSR_BITMAP_NONE)
 		return true;
-	if (msr >= MSR_BITMAP_HIGH_FIRST) {
-		msr -= MSR_BITMAP_HIGH_FIRST;
-		l1 += MSR_BITMAP_HIGH;
-	}
 	if (access == MSR_ACCESS_WRITE)
 		l1 += MSR_BITMAP_WRITES;
-	return msr >= MSR_BITMAP_RANGE || ((const u32 *)l1)[msr / 32] >> msr % 32 & 1;
+	return ((const u32 *)l1)[bit / 32] >> bit % 32 & 1;
 }
 
 #endif

@@ -290,7 +290,7 @@ static void follow_controls(const struct vcpu *v, struct nested_vmcs *c)
 	if (bitmaps_choose(c))
 		c->pages_seen = 0;
 	else if (c->pages_seen)
-		write_pages(m);
+		write_pages(m);		/* alone: what is merged stays */
 	c->changed |= HOT_BY_CONTROLS;
 	c->vpid_moves = 0;
 	c->eptp12 = m->EPTP;

@@ -103,10 +103,9 @@ static inline const struct vmcs12_slot *vmcs12_field(const struct vmcs12_map *ma
 	return slot;
 }
 
-_Static_assert(sizeof(struct vmcs12) == offsetof(struct vmcs12, HOST_INTR_SSP_TABLE) + 8, "eight bytes from any field on are its own");
-
-/* Eight bytes that begin with a field. */
+/* Eight bytes that begin with a field; the last one has as many. */
 typedef u64 __attribute__((aligned(1), may_alias)) vmcs12_bytes;
+_Static_assert(sizeof(struct vmcs12) == offsetof(struct vmcs12, HOST_INTR_SSP_TABLE) + sizeof(vmcs12_bytes), "none reaches beyond");
 
 /*
  * What VMREAD and VMWRITE of @encoding move, @slot being its field. Outside 64-bit mode the operand has 32 bits: a wider

@@ -17,7 +17,7 @@
 #define ARRIVAL_STEP_US		1000
 #define ARRIVAL_STEPS_MAX	200	/* for CPUs that the firmware named */
 #define SIPI_EVERY		10	/* steps, while some of them aren't there, */
-#define SIPIS_UNTIL		100	/* and this step: whom the last one reaches has the others to arrive */
+#define SIPIS_UNTIL		(ARRIVAL_STEPS_MAX / 2)	/* and this step: whom the last one reaches has the others to arrive */
 #define STRAGGLER_STEPS		10	/* for those it didn't */
 
 extern const u8 trampoline_start[], trampoline_end[];

@@ -3,9 +3,20 @@
 #ifndef VMX_MSR_BITMAP_H
 #define VMX_MSR_BITMAP_H
 
+#include "lib/types.h"
+
 #define MSR_BITMAP_HIGH_FIRST	0xc0000000u
 #define MSR_BITMAP_RANGE	0x2000u		/* MSRs that each part is for */
-#define MSR_BITMAP_HIGH		1024		/* bytes from the bits of low MSRs to those of high ones */
-#define MSR_BITMAP_WRITES	2048		/* bytes from those of reads to those of writes */
+#define MSR_BITMAP_WRITES	2048u		/* bytes from the bits of reads to those of writes */
+#define MSR_BITMAP_NONE		(~0u)
+
+/* The bit of @msr's reads; MSR_BITMAP_NONE: it is in neither range, and exits always. */
+static inline u32 msr_bitmap_bit(u32 msr)
+{
+	if (msr < MSR_BITMAP_RANGE)
+		return msr;
+	msr -= MSR_BITMAP_HIGH_FIRST;
+	return msr < MSR_BITMAP_RANGE ? MSR_BITMAP_RANGE + msr : MSR_BITMAP_NONE;
+}
 
 #endif

@@ -44,8 +44,8 @@ enum work {
 /* What an exit handler decides; the tail of vm_exit alone acts on it. */
 enum verdict {
 	RESUME,			/* re-enter as things stand */
-	SUCCEED,		/* the instruction is done, a VMX instruction: the arithmetic flags are cleared (SDM 31.2) */
-	ADVANCE,		/* another one is done */
+	SUCCEED,		/* a VMX instruction is done: the arithmetic flags are cleared (SDM 31.2) */
+	ADVANCE,		/* an instruction of any other kind is done */
 	INJECT,			/* deliver v->event; made by inject() */
 	REFLECT,		/* of L2 alone: an exit to L1, told by v->nested->exit */
 	SHUT_DOWN		/* the guest shut itself down: reset the machine */
