@@ -79,6 +79,14 @@ void nested_ept_put(struct nested_vmcs *c)
 	ept02_put(c->ept02);
 	lock_drop(&ept01_lock);
 	c->ept02 = NULL;
+	c->eptp12_ready = NO_EPTP;
+}
+
+void nested_ept_make_room(struct nested *n)
+{
+	for (u32 i = 0; i < NESTED_CACHED; i++)
+		if (&n->cached[i] != n->current)
+			nested_ept_put(&n->cached[i]);
 }
 
 static bool get(struct nested_vmcs *c)
@@ -88,6 +96,14 @@ static bool get(struct nested_vmcs *c)
 	c->ept02 = ept02_get(&ept02, c->eptp12);
 	lock_drop(&ept01_lock);
 	return c->ept02 != NULL;
+}
+
+static bool get_with_room(struct nested *n, struct nested_vmcs *c)
+{
+	if (get(c))
+		return true;
+	nested_ept_make_room(n);
+	return get(c);
 }
 
 /* Where this CPU notes the generation of @c's root; that of a root new to it is 0. */
@@ -116,7 +132,7 @@ u64 nested_ept_pointer(struct vcpu *v, struct nested_vmcs *c)
 
 	if (!(secondary_controls(c->m) & SECONDARY_EPT))
 		return ept_pointer(&ept01);
-	if ((!c->ept02 || !ept02_is_of(c->ept02, c->eptp12)) && !get(c))
+	if ((!c->ept02 || !ept02_is_of(c->ept02, c->eptp12)) && !get_with_room(v->nested, c))
 		return 0;
 	pointer = ept02_pointer(c->ept02);
 	generation = ept02_generation(c->ept02);

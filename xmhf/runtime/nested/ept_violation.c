@@ -19,14 +19,6 @@ static enum verdict tell_l1(struct vcpu *v, struct nested_vmcs *c, const struct 
 	return nested_reflect(v, EXIT_EPT_VIOLATION, qualification);
 }
 
-/* Held roots are all that can be in the way of new tables: those of this CPU's other VMCS12s aren't needed now. */
-static void make_room(struct nested *n)
-{
-	for (u32 i = 0; i < NESTED_CACHED; i++)
-		if (&n->cached[i] != n->current)
-			nested_ept_put(&n->cached[i]);
-}
-
 /* Other than EPT02_RESUME. */
 static enum verdict answer(struct vcpu *v, struct nested_vmcs *c, enum ept02_answer what, const struct ept02_fault *f,
 			   u64 ours)
@@ -43,7 +35,7 @@ static enum verdict answer(struct vcpu *v, struct nested_vmcs *c, enum ept02_ans
 	case EPT02_PROTECTED:
 		return guest_ept_violation_at(v, f->ept12.at.at, (u32)ours);
 	case EPT02_NO_PAGES:
-		make_room(v->nested);
+		nested_ept_make_room(v->nested);
 		break;
 	}
 	return guest_retry((u32)ours);

@@ -262,9 +262,13 @@ void nested_vpid_invalidate(struct vcpu *v, enum invvpid_kind kind, u16 vpid12, 
 /* Lets go of c's EPT02; with the VMCS12 that is dropped, or before another EPTP. */
 void nested_ept_put(struct nested_vmcs *c);
 
+/* Held roots are all that can be in the way of new tables: those of this CPU's VMCS12s but the current one aren't needed now. */
+void nested_ept_make_room(struct nested *n);
+
 /*
  * The EPT pointer for VMCS02: EPT02's for c->eptp12, which has passed ept12_pointer_fault, or EPT01's while @c has EPT
- * off. Called last before every entry to L2: it flushes what this CPU may not use any more. 0: out of pages.
+ * off. Called last before every entry to L2: it flushes what this CPU may not use any more. 0, with which the entry fails: no
+ * page even after nested_ept_make_room(); but the pool has room for more roots than all CPUs can hold (lib/ept_pool.h).
  */
 u64 nested_ept_pointer(struct vcpu *v, struct nested_vmcs *c);
 
