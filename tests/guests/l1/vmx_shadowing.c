@@ -9,6 +9,7 @@
 #define WRITE_BITMAP	0x1f01000u
 #define NO_LINK		(~0ull)
 #define FIELD_RIP	0x681e
+#define CR2_BEFORE	0x1234000u
 
 #define FIELD(X, field, a, c) \
 	X("mov $" field ", %eax; vmread %" a ", %" c) X("mov $" field ", %eax; mov $0x1234567, %ecx; vmwrite %" c ", %" a)
@@ -34,10 +35,23 @@ static const struct setting {
 	bool shadows, links;
 	u8 reads, writes;		/* of each byte of the bitmap */
 	bool flips;			/* the bit of RIP is the other way round */
+	u32 exceptions, mask, match;	/* which faults exit: the bitmap, and for #PF what its error code is compared with */
 } settings[] = {
-	{ "off", false, false, 0, 0, false }, { "bitmaps of 0", true, true, 0, 0, false }, { "bitmaps of 1", true, true, 0xff, 0xff, false },
-	{ "reads exit", true, true, 0xff, 0, false }, { "writes exit", true, true, 0, 0xff, false }, { "RIP exits", true, true, 0, 0, true },
-	{ "all but RIP exit", true, true, 0xff, 0xff, true }, { "no shadow VMCS", true, false, 0, 0, false },
+	{ .name = "off" },
+	{ .name = "bitmaps of 0", .shadows = true, .links = true },
+	{ .name = "bitmaps of 1", .shadows = true, .links = true, .reads = 0xff, .writes = 0xff },
+	{ .name = "reads exit", .shadows = true, .links = true, .reads = 0xff },
+	{ .name = "writes exit", .shadows = true, .links = true, .writes = 0xff },
+	{ .name = "RIP exits", .shadows = true, .links = true, .flips = true },
+	{ .name = "all but RIP exit", .shadows = true, .links = true, .reads = 0xff, .writes = 0xff, .flips = true },
+	{ .name = "no shadow VMCS", .shadows = true },
+	{ .name = "exceptions exit", .shadows = true, .links = true, .exceptions = ~0u },
+	{ .name = "#PF exits", .shadows = true, .links = true, .exceptions = BIT(PF_TRAP) },
+	{ .name = "#PF of writes exits", .shadows = true, .links = true, .exceptions = BIT(PF_TRAP), .mask = 2, .match = 2 },
+	{ .name = "#PF of reads exits", .shadows = true, .links = true, .exceptions = BIT(PF_TRAP), .mask = 2 },
+	{ .name = "#PF of reads exits, bit clear", .shadows = true, .links = true, .mask = 2, .match = 2 },
+	{ .name = "#PF exits, bit clear", .shadows = true, .links = true, .match = 1 },
+	{ .name = "no #PF exits, bit set", .shadows = true, .links = true, .exceptions = BIT(PF_TRAP), .match = 1 },
 };
 static const struct setting *now;
 static void *shadow;
@@ -83,6 +97,10 @@ static void prepare(struct l2 *l)
 	*(volatile u64 *)(uptr)(L2_DATA + 0x18) = 0xaaaaaaaabbbbbbbbull;
 	l->cx = 0x7777;
 	vmcs_set(VM_INSTR_ERROR, 0x99);
+	vmcs_set(EXCEPTION_BITMAP, now->exceptions);
+	vmcs_set(PF_ERROR_MASK, now->mask);
+	vmcs_set(PF_ERROR_MATCH, now->match);
+	__asm__ volatile("mov %0, %%cr2" : : "r"((uptr)CR2_BEFORE));
 }
 
 /* What the shadow VMCS holds, as L1 reads it. */
@@ -90,6 +108,8 @@ static void say_shadow(struct l2 *l)
 {
 	u64 rip, es, offset, error, event, own_error = vmcs_get(VM_INSTR_ERROR);
 
+	if (now->exceptions | now->mask | now->match)
+		say(" cr2 %llx", (u64)READ_CR(2));
 	if (exit_reason() == EXIT_VMCALL) {
 		(void)vmx_clear(current);
 		use(physical(shadow));

@@ -92,6 +92,7 @@ u32 xmhf_cpu_index(const struct vcpu *v) { return v->index; }
 
 enum xmhf_result xmhf_inject(struct vcpu *v, u8 vector, int error)
 {
+	v->event_linear = read_cr2();		/* a #PF without an address leaves it */
 	(void)!inject(v, (enum vector)(vector & 31), error);
 	return XMHF_INJECT;
 }

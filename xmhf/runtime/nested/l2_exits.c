@@ -77,19 +77,28 @@ static enum verdict decide(struct vcpu *v, u32 told)
 	return rule->ours(v);
 }
 
-/* A fault of ours for L2 is L1's if it wants that vector (26.2), and then an exit like the CPU's own. */
+/* A fault of ours as an exit like the CPU's own: CR2 stays, the qualification of a #PF is its address (28.2.1). */
+static void exit_for_fault(struct vcpu *v, u32 vector)
+{
+	if (FAULTS >> vector & 1)		/* in real mode too, where it isn't pushed (28.3.3) */
+		vmcs_write(GUEST_RFLAGS, vmcs_read(GUEST_RFLAGS) | RFLAGS_RF);
+	v->nested->exit = (struct l2_exit){ .reason = EXIT_EXCEPTION_NMI, .made_up = true,
+					    .qualification = vector == PF_FAULT ? v->event_linear : 0,
+					    .intr_info = v->event_info, .intr_error = v->event_error };
+	nested_leave(v);
+}
+
+/* A fault of ours for L2 is L1's if it wants that vector (26.2). */
 static void deliver(struct vcpu *v)
 {
-	const struct vmcs12 *m = v->nested->current->m;
+	u32 vector = INTR_VECTOR(v->event_info);
 
-	if (l1_wants_vector(m, INTR_VECTOR(v->event_info), v->event_error)) {
-		if (FAULTS >> INTR_VECTOR(v->event_info) & 1)		/* in real mode too, where it isn't pushed (28.3.3) */
-			vmcs_write(GUEST_RFLAGS, vmcs_read(GUEST_RFLAGS) | RFLAGS_RF);
-		v->nested->exit = (struct l2_exit){ .reason = EXIT_EXCEPTION_NMI, .made_up = true,
-						    .intr_info = v->event_info, .intr_error = v->event_error };
-		nested_leave(v);
+	if (l1_wants_vector(v->nested->current->m, (u8)vector, v->event_error)) {
+		exit_for_fault(v, vector);
 		return;
 	}
+	if (vector == PF_FAULT)
+		write_cr2((uptr)v->event_linear);
 	vmcs_write(ENTRY_INTR_INFO, v->event_info);
 	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
 	if (v->event_info & INTR_ERROR_CODE)

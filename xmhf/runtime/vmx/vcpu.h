@@ -70,6 +70,7 @@ struct vcpu {
 	bool in_l2;			/* VMCS02 is current, not VMCS01 */
 	u32 event_info;			/* ENTRY_INTR_INFO of the event to inject, with verdict INJECT */
 	u32 event_error;
+	u64 event_linear;		/* of a #PF: what CR2 gets, or L1's qualification */
 	u32 pin_ctrls;			/* of VMCS01, as last written */
 	uptr cr0_shadow, cr4_shadow;	/* of VMCS01, as last written: guest/state.h */
 	u64 perf_global_ctrl;		/* IA32_PERF_GLOBAL_CTRL of the guest that runs, where VM entries load it */
