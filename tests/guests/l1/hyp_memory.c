@@ -184,6 +184,62 @@ static void pages(void)
 	kept("pages_ept", "a page that the hypapp protects is taken from a running L2, with L1 using EPT");
 }
 
+/* ---- faults that the hypapp makes of violations, and L1 takes ---- */
+
+L2_CODE(raise_ud, 32, "ud2");
+L2_CODE(raise_int, 32, "int $0x30");
+L2_CODE(raise_de, 32, "xor %ecx, %ecx; div %ecx");
+
+#define GP_EXIT		(EVENT(TYPE_HARDWARE, GP_TRAP) | EVENT_CODE)
+#define DF_EXIT		(EVENT(TYPE_HARDWARE, DF_TRAP) | EVENT_CODE)
+#define PF_EXIT		(EVENT(TYPE_HARDWARE, PF_TRAP) | EVENT_CODE)
+
+/* On L2's stack, to which a handler's frame can't be written. */
+static void failed_deliveries(u32 with)
+{
+	static const struct { const u8 *code, *end; u32 bitmap, info, vectoring, length; } all[] = {
+		{ raise_ud, raise_ud_end, BIT(GP_TRAP), GP_EXIT, EVENT(TYPE_HARDWARE, UD_TRAP), 0 },
+		{ raise_int, raise_int_end, BIT(GP_TRAP), GP_EXIT, EVENT(TYPE_SOFTWARE, 0x30), 2 },
+		{ raise_de, raise_de_end, BIT(DF_TRAP) | BIT(GP_TRAP), GP_EXIT, EVENT(TYPE_HARDWARE, DE_TRAP), 0 },
+		{ raise_de, raise_de_end, BIT(DF_TRAP), DF_EXIT, 0, 0 },
+	};
+
+	l2_of_hypercalls(L2_NATIVE, with);
+	vmcall(CALL_VIOLATION_MODE, 0, 0, 0);
+	vmcall(CALL_PROTECT, L2_STACK - PAGE, R, PAGE);
+	for (u32 i = 0; i < ARRAY_SIZE(all); i++) {
+		start_at(all[i].code, all[i].end);
+		vmcs_set(EXCEPTION_BITMAP, all[i].bitmap);
+		l2_run(&l2);
+		expect(exit_reason() == EXIT_EXCEPTION && vmcs_get(EXIT_INTR_INFO) == all[i].info && vmcs_get(EXIT_INTR_ERROR_CODE) == 0,
+		       "delivery %u: exit %u 0x%llx", i, exit_reason(), vmcs_get(EXIT_INTR_INFO));
+		expect(vmcs_get(IDT_VECTORING_INFO) == all[i].vectoring && (!all[i].length || vmcs_get(EXIT_INSTR_LEN) == all[i].length),
+		       "delivery %u: of 0x%llx, length %llu", i, vmcs_get(IDT_VECTORING_INFO), vmcs_get(EXIT_INSTR_LEN));
+	}
+	vmcall(CALL_UNPROTECT, L2_STACK - PAGE, 0, PAGE);
+}
+
+static void page_fault_exits(u32 with)
+{
+	uptr before = LINEAR;
+
+	l2_of_hypercalls(L2_NATIVE, with);
+	vmcall(CALL_VIOLATION_MODE, 3, 2, 0);
+	vmcall(CALL_PROTECT, L2_DATA, R, PAGE);
+	vmcs_set(EXCEPTION_BITMAP, BIT(PF_TRAP));
+	__asm__ volatile("mov %0, %%cr2" : : "r"(before));
+	call_touch(L2_DATA + 0x20, CALL_ABOUT, 0, 0, 0);
+	expect(exit_reason() == EXIT_EXCEPTION && vmcs_get(EXIT_INTR_INFO) == PF_EXIT && vmcs_get(EXIT_INTR_ERROR_CODE) == 2 &&
+	       vmcs_get(EXIT_QUALIFICATION) == L2_DATA + 0x20 && READ_CR(2) == before, "#PF: exit %u 0x%llx at 0x%llx, CR2 0x%llx",
+	       exit_reason(), vmcs_get(EXIT_INTR_INFO), vmcs_get(EXIT_QUALIFICATION), (u64)READ_CR(2));
+	vmcs_set(EXCEPTION_BITMAP, 0);
+	call_touch(L2_DATA + 0x20, CALL_ABOUT, 0, 0, 0);
+	expect(exit_reason() == EXIT_VMCALL && READ_CR(2) == L2_DATA + 0x20, "#PF for L2: exit %u, CR2 0x%llx", exit_reason(),
+	       (u64)READ_CR(2));
+	vmcall(CALL_UNPROTECT, L2_DATA, 0, PAGE);
+	vmcall(CALL_VIOLATION_MODE, 0, 0, 0);
+}
+
 /* The CPU reaches the virtual-APIC page past EPT, when L2 touches the APIC-access page. */
 static void apic_page(u32 with)
 {
@@ -288,6 +344,12 @@ void guest_main(void)
 	linear();
 	physical_l2();
 	pages();
+	failed_deliveries(0);
+	failed_deliveries(L2_WITH_EPT);
+	kept("failed_deliveries", "a #GP on the way to L2's handler is L1's with the event, a #DF without");
+	page_fault_exits(0);
+	page_fault_exits(L2_WITH_EPT);
+	kept("page_faults", "a #PF from the hypapp is an exit with its address, or L2's with CR2");
 	if (CAN_SECONDARY(SECONDARY_APIC_ACCESS)) {
 		apic_page(0);
 		apic_page(L2_WITH_EPT);

@@ -7,6 +7,7 @@
 #include "machine/machine.h"
 #include "memory/ept01.h"
 #include "memory/track.h"
+#include "nested/nested.h"
 
 static u32 touches;		/* of our range, by the guest; counted, told once */
 
@@ -26,9 +27,11 @@ enum verdict guest_retry(u32 qualification)
 	return RESUME;
 }
 
-/* #GP(0); on the way to another exception's handler both merge. */
+/* #GP(0); on the way to another exception's handler both merge, if an L1 doesn't take the second one. */
 static enum verdict refuse(struct vcpu *v)
 {
+	if (nested_wants_fault(v, GP_FAULT, 0))
+		return inject(v, GP_FAULT, 0);
 	switch (double_fault_of(vmcs_read32(IDT_VECTORING_INFO), GP_FAULT)) {
 	case FAULT_DOUBLE:
 		return inject(v, DF_ABORT, 0);

@@ -77,6 +77,18 @@ static enum verdict decide(struct vcpu *v, u32 told)
 	return rule->ours(v);
 }
 
+/* The event that was being delivered as the fault came, unless both made a #DF that exits (28.2.4). */
+static void note_delivery(struct l2_exit *exit)
+{
+	u32 vectoring = vmcs_read32(IDT_VECTORING_INFO);
+
+	if (!(vectoring & INTR_VALID))
+		return;
+	exit->vectoring = vectoring;
+	exit->vectoring_error = vmcs_read32(IDT_VECTORING_ERROR_CODE);
+	exit->instr_len = vmcs_read32(EXIT_INSTR_LEN);
+}
+
 /* A fault of ours as an exit like the CPU's own: CR2 stays, the qualification of a #PF is its address (28.2.1). */
 static void exit_for_fault(struct vcpu *v, u32 vector)
 {
@@ -85,7 +97,14 @@ static void exit_for_fault(struct vcpu *v, u32 vector)
 	v->nested->exit = (struct l2_exit){ .reason = EXIT_EXCEPTION_NMI, .made_up = true,
 					    .qualification = vector == PF_FAULT ? v->event_linear : 0,
 					    .intr_info = v->event_info, .intr_error = v->event_error };
+	if (vector != DF_ABORT)
+		note_delivery(&v->nested->exit);
 	nested_leave(v);
+}
+
+bool nested_wants_fault(const struct vcpu *v, enum vector vector, u32 error)
+{
+	return v->in_l2 && l1_wants_vector(v->nested->current->m, (u8)vector, error);
 }
 
 /* A fault of ours for L2 is L1's if it wants that vector (26.2). */
@@ -93,7 +112,7 @@ static void deliver(struct vcpu *v)
 {
 	u32 vector = INTR_VECTOR(v->event_info);
 
-	if (l1_wants_vector(v->nested->current->m, (u8)vector, v->event_error)) {
+	if (nested_wants_fault(v, (enum vector)vector, v->event_error)) {
 		exit_for_fault(v, vector);
 		return;
 	}

@@ -75,8 +75,8 @@ static NOINLINE u32 save_made_up(struct vmcs12 *m, const struct l2_exit *exit)
 	SET(EXIT_INTR_ERROR_CODE, exit->intr_error);
 	SET(IDT_VECTORING_INFO, exit->vectoring);
 	if (exit->vectoring) {
-		SET(IDT_VECTORING_ERROR_CODE, vmcs_read32(ENTRY_ERROR_CODE));
-		SET(EXIT_INSTR_LEN, vmcs_read32(ENTRY_INSTR_LEN));
+		SET(IDT_VECTORING_ERROR_CODE, exit->vectoring_error);
+		SET(EXIT_INSTR_LEN, exit->instr_len);
 	}
 	if (exit->has_addresses) {
 		SET(GUEST_PHYSICAL_ADDR, exit->physical);

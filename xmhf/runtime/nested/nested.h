@@ -83,6 +83,9 @@ bool nested_takes_machine_check(struct vcpu *v);
  */
 MUST_CHECK enum verdict nested_refusal(struct vcpu *v, u64 linear);
 
+/* While L2 runs: does its fault exit to L1? That is asked before a fault on the way to another's handler becomes #DF (26.2). */
+bool nested_wants_fault(const struct vcpu *v, enum vector vector, u32 error);
+
 /* INIT while L1 is in VMX operation: held back, or an exit of L2. False: L1 isn't. */
 bool nested_takes_init(struct vcpu *v);
 

@@ -90,7 +90,8 @@ struct l2_exit {
 	bool has_addresses;		/* with @made_up: the two below */
 	u64 qualification, physical, linear;
 	u32 intr_info, intr_error;	/* with @made_up */
-	u32 vectoring;			/* likewise: what VMCS02 was to inject */
+	u32 vectoring, vectoring_error;	/* likewise: the event on its way to L2; */
+	u32 instr_len;			/* of a software event's instruction */
 };
 
 /* While it is found out whether an INIT is pending for an L2 that a SIPI ended: events.c. */
