@@ -4,6 +4,7 @@
  * only RIP, RSP, RFLAGS and interruptibility are written again: a hypervisor below that passes on what L1 wrote has to see that
  * a control gives a field that L1 wrote long ago another meaning.
  */
+#include "ept.h"
 #include "insns.h"
 #include "vapic.h"
 
@@ -373,6 +374,29 @@ static void spoil(const struct spoiled *s)
 	}
 }
 
+/* While EPT is off EPTP may have anything, and L2 has L1's memory, whatever EPT12 it had before. */
+static void eptp_of_ones(void)
+{
+	u64 eptp;
+
+	if (!CAN_SECONDARY(SECONDARY_EPT))
+		return;
+	begin(L2_NATIVE, L2_WITH_EPT, CODE(look));
+	ept_map(l2.eptp, L2_DATA, OTHER_AT, EPT_4K, EPT_RWX | EPT_WB);
+	vmx_invept(1, l2.eptp);
+	*(volatile u32 *)(uptr)L2_DATA = DATA_SEEN;
+	*(volatile u32 *)(uptr)OTHER_AT = OTHER_SEEN;
+	l2.bx = L2_DATA;
+	eptp = vmcs_get(EPTP);
+	for (u32 step = 0; step < STEPS; step++) {
+		turn(SECONDARY_CTRLS, SECONDARY_EPT, !IS_ON(step));
+		vmcs_set(EPTP, IS_ON(step) ? ~0ull : eptp);
+		l2.si = 0;
+		result_l2_f(enter(0, 0), "EPT %s", IS_ON(step) ? "off, EPTP of ones" : "on");
+		say("R EPT %s, L2 has: %x\n", IS_ON(step) ? "off, EPTP of ones" : "on", (u32)l2.si);
+	}
+}
+
 /* ---- instructions ---- */
 
 static void instructions(void)
@@ -410,6 +434,7 @@ void guest_main(void)
 		toggle(&toggles[i]);
 	for (u32 i = 0; i < ARRAY_SIZE(spoiled); i++)
 		spoil(&spoiled[i]);
+	eptp_of_ones();
 	instructions();
 	vmx_disable();
 }

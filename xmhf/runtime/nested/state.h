@@ -76,7 +76,7 @@ struct nested_vmcs {
 	u32 used;			/* when, by nested->clock */
 	u64 eptp12_ready;		/* for which @ept02 is, and eptp02; NO_EPTP: none */
 	u64 generation_ready;		/* of @ept02, for which this CPU has flushed */
-	u64 eptp12;			/* L2 runs on now: EPTP, or what VMFUNC made of it */
+	u64 eptp12;			/* L2 runs on now: EPTP, or what VMFUNC made of it; 0: EPT is off */
 	u64 fault_at;			/* L1 was told of an EPT violation there at the last exit, */
 	u32 fault_want;			/* for this access; 0: it wasn't */
 	struct ept02_table *ept02;	/* its shadow, held; NULL: none yet, or EPT off */
