@@ -404,6 +404,21 @@ PROMISE(the_guests_counters_run_from_the_next_entry_and_not_before)
 	assert_true(*cpu_msr(MSR_PERF_GLOBAL_CTRL) == 0);
 }
 
+/* For L1's MSR areas, and where all of L2's MSR accesses exit. */
+PROMISE(what_we_read_of_the_counters_is_the_guests_while_they_stand_still)
+{
+	start();
+	vmx_caps.entry = ENTRY_LOAD_PERF;
+	assert_false(reads(MSR_PERF_GLOBAL_CTRL));
+	cpu_add_msr(MSR_PERF_GLOBAL_CTRL, 0);
+	assert_true(writes(MSR_PERF_GLOBAL_CTRL, 0x70000000f));
+	assert_true(reads_as(MSR_PERF_GLOBAL_CTRL, 0x70000000f));
+	cpu.vcpu.perf_global_ctrl = 3;			/* another guest of this CPU's runs: L2 */
+	assert_true(reads_as(MSR_PERF_GLOBAL_CTRL, 3));
+	vmx_caps.entry = 0;
+	assert_true(reads_as(MSR_PERF_GLOBAL_CTRL, 0));
+}
+
 PROMISE(a_cpu_that_cannot_load_the_counters_on_entry_has_them_in_the_msr)
 {
 	start();
@@ -475,6 +490,7 @@ RUN(T(an_msr_that_is_not_listed_is_the_hardwares), T(a_write_in_vmx_operation_go
     T(the_hypapp_decides_first_on_a_write_to_an_mtrr),
     T(the_hypapp_is_not_asked_about_other_msrs_nor_about_reads),
     T(the_guests_counters_run_from_the_next_entry_and_not_before),
+    T(what_we_read_of_the_counters_is_the_guests_while_they_stand_still),
     T(a_cpu_that_cannot_load_the_counters_on_entry_has_them_in_the_msr),
     T(counters_that_the_hardware_refuses_fault), T(efer_is_the_hardwares_under_the_amd64_hypervisor),
     T(exactly_the_listed_msrs_exit))

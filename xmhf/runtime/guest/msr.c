@@ -82,8 +82,17 @@ static bool write_mtrr(u32 msr, u64 value)
 
 /*
  * The counters stand still in root mode: VM exits load 0. Otherwise a record of PEBS that falls due there would be
- * written to the guest's linear address in our address space.
+ * written to the guest's linear address in our address space. What the guest has we know: each write of it exits.
  */
+static bool read_perf_global_ctrl(u32 msr, u64 *value)
+{
+	bool exists = rdmsr_safe(msr, value);
+
+	if (vmx_caps.entry & ENTRY_LOAD_PERF)
+		*value = this_cpu()->perf_global_ctrl;
+	return exists;
+}
+
 static bool write_perf_global_ctrl(u32 msr, u64 value)
 {
 	if (!wrmsr_safe(msr, value))
@@ -150,7 +159,7 @@ static const struct msr_rule rules[] = {
 	{ MSR_MTRR_FIX4K_C0000,	 8, read_mtrr,		  write_mtrr },
 	{ MSR_MTRR_DEF_TYPE,	 1, read_mtrr,		  write_mtrr },
 	{ MSR_VMX_BASIC, MSR_VMX_LAST - MSR_VMX_BASIC + 1, read_vmx_capability, write_faults },
-	{ MSR_PERF_GLOBAL_CTRL,	 1, NULL,		  write_perf_global_ctrl },
+	{ MSR_PERF_GLOBAL_CTRL,	 1, read_perf_global_ctrl, write_perf_global_ctrl },
 	{ MSR_FRED_RSP0, MSR_FRED_LAST - MSR_FRED_RSP0 + 1, read_faults, write_faults },	/* hidden too */
 	{ MSR_RTIT_OUTPUT_BASE,	 2, read_faults,	  write_faults },	/* Intel PT is hidden */
 	{ MSR_RTIT_CTL,	 MSR_RTIT_LAST - MSR_RTIT_CTL + 1, read_faults, write_faults },	/* Intel PT again */
@@ -173,10 +182,13 @@ static const struct msr_rule *find(u32 msr)
 	return NULL;
 }
 
+/* While the guest runs, the hardware's IA32_PERF_GLOBAL_CTRL is its own. */
+static bool reads_exit(const struct msr_rule *rule) { return rule->read && rule->read != read_perf_global_ctrl; }
+
 static void intercept(const struct msr_rule *rule)
 {
 	for (u32 i = 0; i < rule->count; i++)
-		policy_intercept_msr(policy_msr_bitmap, rule->first + i, rule->read != NULL, rule->write != NULL);
+		policy_intercept_msr(policy_msr_bitmap, rule->first + i, reads_exit(rule), rule->write != NULL);
 }
 
 void msr_policy_init(void)

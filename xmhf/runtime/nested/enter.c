@@ -268,6 +268,8 @@ bool nested_entry_refused(struct vcpu *v, u32 error)
 	nested_switch_to_l1(v, n, n->current);
 	n->current->dirty = GROUPS_ALL;
 	n->current->changed = HOT_ALL;
+	n->current->perf02 = v->perf_global_ctrl;
+	v->perf_global_ctrl = n->perf01;
 	(void)nested_fail(v, (enum vmfail)error);
 	v->rip = vmcs_read(GUEST_RIP);
 	exit_advance(v);

@@ -190,8 +190,10 @@ static NOINLINE void leave_failed(struct vcpu *v)
 
 	vmcs_write(ENTRY_INTR_INFO, 0);
 	c->changed |= HOT(GUEST_INTERRUPTIBILITY);	/* an NMI to be injected made another of it, */
-	if (c->each_entry & EACH_AREA)
+	if (c->each_entry & EACH_AREA) {
 		c->dirty |= GROUPS_RARE_GUEST;		/* and L1's MSRs of others */
+		c->perf02 = ~0ull;			/* none: VMCS02 may have L1's */
+	}
 	(void)end_of_l2(n, c, &l2);
 	nested_switch_to_l1(v, n, c);
 	nested_shadow_out(v, c, changed);
