@@ -69,6 +69,8 @@
 #define  MISC_ENABLE_XD_OFF		BIT64(34)
 #define DEBUGCTL_BTF			BIT(1)		/* IA32_DEBUGCTL: in the VMCS */
 #define MSR_DEBUGCTL			0x1d9
+#define  DEBUGCTL_LBR			BIT(0)
+#define  DEBUGCTL_TR			BIT(6)
 #define MSR_PAT				0x277
 #define MSR_VMX_BASIC			0x480
 #define MSR_VMX_PIN_CTRLS		0x481
@@ -100,6 +102,8 @@
 #define MSR_TME_ACTIVATE		0x982
 #define  TME_ENABLED			BIT(1)
 #define  TME_KEY_ID_BITS(value)		((u32)((value) >> 32) & 15)
+#define MSR_LBR_CTL			0x14ce
+#define  LBR_CTL_ENABLE			BIT(0)
 #define MSR_HYPERV_FIRST		0x40000000	/* no CPU has these (SDM vol. 4, 2.1), hypervisors do */
 #define MSR_HYPERV_LAST			0x400001ff
 #define MSR_KVM_FIRST			0x4b564d00

@@ -31,11 +31,28 @@ static bool is_pat(u64 value)
 	return pat_valid(value);
 }
 
+/*
+ * Without recording branches of ours: LBR would put them among the guest's, TR with BTS (neither does anything alone) at the
+ * linear address of the guest's buffer.
+ */
 static bool tries_debugctl(u64 value)
 {
-	if (!wrmsr_safe(MSR_DEBUGCTL, value))
+	bool takes = wrmsr_safe(MSR_DEBUGCTL, value & ~(u64)(DEBUGCTL_LBR | DEBUGCTL_TR));
+
+	if (!takes)
 		return false;
+	if (value & DEBUGCTL_TR)
+		takes = wrmsr_safe(MSR_DEBUGCTL, DEBUGCTL_TR);
 	wrmsr(MSR_DEBUGCTL, 0);
+	return takes;
+}
+
+/* With recording off: no branch of ours gets into the guest's records. */
+static bool tries_lbr_ctl(u64 value)
+{
+	if (!wrmsr_safe(MSR_LBR_CTL, value & ~(u64)LBR_CTL_ENABLE))
+		return false;
+	wrmsr(MSR_LBR_CTL, 0);
 	return true;
 }
 
@@ -60,6 +77,7 @@ static const struct switched {
 	{ MSR_DEBUGCTL,	    GUEST_DEBUGCTL,	ENTRY_LOAD_DEBUG, tries_debugctl },
 	{ MSR_PAT,	    GUEST_PAT,		ENTRY_LOAD_PAT,	  is_pat },
 	{ MSR_EFER,	    GUEST_EFER,		ENTRY_LOAD_EFER,  is_efer },
+	{ MSR_LBR_CTL,	    GUEST_LBR_CTL,	ENTRY_LOAD_LBR,	  tries_lbr_ctl },
 	{ MSR_FS_BASE,	    GUEST_FS_BASE,	0,		  is_canonical },
 	{ MSR_GS_BASE,	    GUEST_GS_BASE,	0,		  is_canonical },
 };
