@@ -172,6 +172,7 @@ ACCEPTED = (
     Accepted("T2", "*-vmx_time-*",
              r"timer [\w ]+, 0, saved: (exit 52 q 0 rip \w+ flags 2(?: (?:act|int) \d)?) left more, not before its time"
              r" -> \1 left all, not before its time"),
+    Accepted("T2", "*-vmx_time-*", r"timer of 0 again, not written: exit 18 q 0 len 3 rip \w+ flags 46 -> exit 52 q 0 rip 1800000 flags 2"),
     # An access that has no flag of EPT to set meets a full log all the same.
     Accepted("PML", "*-vmx_ept_log-*",
              r"(?:pae PML, index 1|long PML, index 3)(?: dirty)? add \$0x3e7f8000, %ebx; mov \(%ebx\), %eax: exit 62 q 0 rip 1800006 "

@@ -193,6 +193,13 @@ static void timer(void)
 		vmcs_set(ENTRY_INTR_INFO, i ? EVENT(TYPE_NMI, 2) : EVENT(TYPE_HARDWARE, UD_TRAP));
 		run_timer("with an event", 0, i);
 	}
+	for (u32 i = 0; i < 2; i++) {			/* a timer that ran out is 0 in the next entry, written or not */
+		begin_timer(count_code, count_code_end, 0, true);
+		(void)l2_run(&l2);
+		if (i)
+			vmcs_set(PREEMPTION_TIMER, 0);
+		result_l2_f(l2_run(&l2), "timer of 0 again, %s", i ? "written" : "not written");
+	}
 	/* It counts while L2 runs, not while L1 does: 50 entries of 1000 rounds each. */
 	begin_timer(count_code, count_code_end, last = 0x10000000u, true);
 	for (u32 i = 0; i < 50; i++) {

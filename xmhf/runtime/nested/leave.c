@@ -101,7 +101,18 @@ static inline u32 save_exit_information(struct vmcs12 *m, const struct l2_exit *
 	return changed;
 }
 
-/* By each_exit. A timer whose end is the reason is saved as 0 (28.3.4), whatever the CPU made of it. */
+/* A timer whose end is the reason is saved as 0 (28.3.4). If the CPU made something else of it, VMCS02 gets that yet. */
+static u32 timer_left(struct nested_vmcs *c, u32 reason)
+{
+	u32 left = vmcs_read32(PREEMPTION_TIMER);
+
+	if (reason != EXIT_PREEMPTION_TIMER || !left)
+		return left;
+	c->changed |= HOT(PREEMPTION_TIMER);
+	return 0;
+}
+
+/* By each_exit. */
 static NOINLINE u32 save_some(struct nested_vmcs *c, u32 reason)
 {
 	struct vmcs12 *m = c->m;
@@ -112,7 +123,7 @@ static NOINLINE u32 save_some(struct nested_vmcs *c, u32 reason)
 	if (c->each_exit & LEAVE_VIRTUAL_INTR)
 		TAKE(GUEST_INTR_STATUS);
 	if (c->each_exit & LEAVE_TIMER)
-		SET(PREEMPTION_TIMER, reason == EXIT_PREEMPTION_TIMER ? 0 : vmcs_read(PREEMPTION_TIMER));
+		SET(PREEMPTION_TIMER, timer_left(c, reason));
 	return c->each_exit & LEAVE_PML ? changed | HOT(GUEST_PML_INDEX) : changed;	/* ept_event.c moves it */
 }
 
