@@ -8,6 +8,7 @@
 #include "guest/exits.h"
 #include "nested/checks.h"
 #include "nested/facts.h"
+#include "nested/l2_apic.h"
 #include "nested/l2_exits.h"
 #include "nested/state.h"
 
@@ -35,6 +36,8 @@ bool guest_msr_write(u32 msr, u64 value) { return wrmsr_safe(msr, value); }
 enum verdict guest_wrmsr(struct vcpu *v) { return guest_msr_write((u32)v->regs.rcx, guest_edx_eax(v)) ? ADVANCE : INJECT; }
 u64 guest_efer_bits(void) { return 0; }
 u32 facts_linear_bits(void) { return 48; }
+bool l2_apic_reads(const struct vcpu *v, u32 msr, u64 *value) { return false; }
+bool l2_apic_writes(struct vcpu *v, u32 msr, u64 value, enum verdict *verdict) { return false; }
 
 static void start(u32 entry)
 {

@@ -7,29 +7,40 @@
 #include "vapic.h"
 
 #define BITMAP_AT	0x1f00000u
+#define OWN_BITMAP_AT	0x1f04000u		/* of an L2 that writes to it */
 #define POSTED_AT	0x1f03000u
 #define PIR(vector)	(((volatile u32 *)(uptr)POSTED_AT)[(vector) / 32])
 #define OUTSTANDING	8			/* the word of the descriptor with ON in bit 0 */
 #define NOTIFICATION	0xf2u
 #define OTHER_VECTOR	0xe3u
 
-#define RD(X, msr)		X("mov $" msr ", %ecx; rdmsr")
-#define WR(X, msr, value)	X("mov $" msr ", %ecx; mov $" value ", %eax; wrmsr")
-#define MSRS(X) \
-	RD(X, "0x7ff") RD(X, "0x800") RD(X, "0x802") RD(X, "0x803") RD(X, "0x808") RD(X, "0x809") RD(X, "0x80a") RD(X, "0x80b") RD(X, "0x80d") \
-	RD(X, "0x80e") RD(X, "0x80f") RD(X, "0x810") RD(X, "0x817") RD(X, "0x820") RD(X, "0x828") RD(X, "0x82f") RD(X, "0x830") RD(X, "0x831") \
-	RD(X, "0x832") RD(X, "0x838") RD(X, "0x839") RD(X, "0x83e") RD(X, "0x83f") RD(X, "0x840") RD(X, "0x8ff") RD(X, "0x900") \
-	WR(X, "0x808", "0x30") WR(X, "0x808", "0xff") WR(X, "0x808", "0x100") X("mov $0x808, %ecx; inc %edx; wrmsr") WR(X, "0x80b", "0") \
-	WR(X, "0x80b", "1") WR(X, "0x83f", "0x42") WR(X, "0x83f", "0x5") WR(X, "0x83f", "0x142") X("mov $0x83f, %ecx; inc %edx; wrmsr") \
-	WR(X, "0x830", "0x42") WR(X, "0x80f", "0x1ff") WR(X, "0x802", "0") WR(X, "0x80a", "0") WR(X, "0x838", "0")
+#define RD(X, p, msr)		X(p "mov $" msr ", %ecx; rdmsr")
+#define WR(X, p, msr, value)	X(p "mov $" msr ", %ecx; mov $" value ", %eax; wrmsr")
+#define MSRS_BEHIND(X, p) \
+	RD(X, p, "0x7ff") RD(X, p, "0x800") RD(X, p, "0x802") RD(X, p, "0x803") RD(X, p, "0x808") RD(X, p, "0x809") RD(X, p, "0x80a") \
+	RD(X, p, "0x80b") RD(X, p, "0x80d") RD(X, p, "0x80e") RD(X, p, "0x80f") RD(X, p, "0x810") RD(X, p, "0x817") RD(X, p, "0x820") \
+	RD(X, p, "0x828") RD(X, p, "0x82f") RD(X, p, "0x830") RD(X, p, "0x831") RD(X, p, "0x832") RD(X, p, "0x838") RD(X, p, "0x839") \
+	RD(X, p, "0x83e") RD(X, p, "0x83f") RD(X, p, "0x840") RD(X, p, "0x8ff") RD(X, p, "0x900") \
+	WR(X, p, "0x808", "0x30") WR(X, p, "0x808", "0xff") WR(X, p, "0x808", "0x100") X(p "mov $0x808, %ecx; inc %edx; wrmsr") \
+	WR(X, p, "0x80b", "0") WR(X, p, "0x80b", "1") WR(X, p, "0x83f", "0x42") WR(X, p, "0x83f", "0x5") WR(X, p, "0x83f", "0x142") \
+	X(p "mov $0x83f, %ecx; inc %edx; wrmsr") WR(X, p, "0x830", "0x42") WR(X, p, "0x80f", "0x1ff") WR(X, p, "0x802", "0") \
+	WR(X, p, "0x80a", "0") WR(X, p, "0x838", "0")
+#define DELIVERIES_BEHIND(X, p) \
+	X(p "nop; nop; nop") X(p "sti; nop; nop; nop") X(p "hlt") X(p "mov $0x80b, %ecx; wrmsr; nop; nop") \
+	X(p "mov $0x80b, %ecx; wrmsr; wrmsr; nop") X(p "mov $0x808, %ecx; mov $0x20, %eax; wrmsr; nop; nop") \
+	X(p "mov $0x808, %ecx; mov $0xe0, %eax; wrmsr; nop; nop") X(p "mov $0x83f, %ecx; mov $0x71, %eax; wrmsr; nop; nop") \
+	X(p "mov $0x83f, %ecx; mov $0x33, %eax; wrmsr; nop; nop")
+#define MSRS(X)			MSRS_BEHIND(X, "")
+#define DELIVERIES(X)		DELIVERIES_BEHIND(X, "")
 INSNS(msrs, MSRS, MSRS);
-
-#define DELIVERIES(X) \
-	X("nop; nop; nop") X("sti; nop; nop; nop") X("hlt") X("mov $0x80b, %ecx; wrmsr; nop; nop") \
-	X("mov $0x80b, %ecx; wrmsr; wrmsr; nop") X("mov $0x808, %ecx; mov $0x20, %eax; wrmsr; nop; nop") \
-	X("mov $0x808, %ecx; mov $0xe0, %eax; wrmsr; nop; nop") X("mov $0x83f, %ecx; mov $0x71, %eax; wrmsr; nop; nop") \
-	X("mov $0x83f, %ecx; mov $0x33, %eax; wrmsr; nop; nop")
 INSNS(deliveries, DELIVERIES, DELIVERIES);
+
+/* Behind a write of L2's to its MSR bitmap, which a hypervisor below can't watch then. */
+#define OWN_BITMAP		"movb $0, (%ebp); "
+#define MSRS_BLIND(X)		MSRS_BEHIND(X, OWN_BITMAP)
+#define DELIVERIES_BLIND(X)	DELIVERIES_BEHIND(X, OWN_BITMAP)
+INSNS(msrs_blind, MSRS_BLIND, MSRS_BLIND);
+INSNS(deliveries_blind, DELIVERIES_BLIND, DELIVERIES_BLIND);
 
 #define XAPIC	SECONDARY_X2APIC
 #define REGS	SECONDARY_APIC_REGS
@@ -65,14 +76,15 @@ static const struct state {
 static struct l2 l2;
 static const struct apic_setting *now;
 static const struct state *state;
+static u32 bitmap_at = BITMAP_AT;
 
 static void prepare(struct l2 *l)
 {
-	(void)l;
-	memset((void *)(uptr)BITMAP_AT, 0, 4096);
+	memset((void *)(uptr)bitmap_at, 0, 4096);
+	l->bp = bitmap_at;
 	apic_prepare(now);
 	vmcs_on(PRIMARY_CTRLS, PRIMARY_MSR_BITMAPS);
-	vmcs_set(MSR_BITMAP, BITMAP_AT);
+	vmcs_set(MSR_BITMAP, bitmap_at);
 	for (u32 i = 0; i < 4; i++)
 		vmcs_set((enum vmcs_field)(EOI_EXIT_BITMAP0 + 2 * i), 0);
 }
@@ -171,6 +183,17 @@ static void all_posted(void)
 	}
 }
 
+static void run_msrs(u32 with, const struct insn_list *accesses, const struct insn_list *interrupted)
+{
+	insns_run(&l2, &(struct insn_run){ .mode = L2_NATIVE, .with = with, .what = { now->name }, .prepare = prepare, .says = say_apic },
+		  accesses);
+	for (u32 s = 0; s < ARRAY_SIZE(states) && now->secondary & APIC_VID; s++) {
+		state = &states[s];
+		insns_run(&l2, &(struct insn_run){ .mode = L2_NATIVE, .with = with, .prepare = prepare_delivery, .says = say_apic,
+						   .what = { now->name, state->name } }, interrupted);
+	}
+}
+
 void guest_main(void)
 {
 	if (!l1_begin())
@@ -180,12 +203,11 @@ void guest_main(void)
 		now = &settings[i];
 		if (!apic_can(now))
 			continue;
-		insns_run(&l2, &(struct insn_run){ .mode = L2_NATIVE, .what = { now->name }, .prepare = prepare, .says = say_apic }, &msrs);
-		for (u32 s = 0; s < ARRAY_SIZE(states) && now->secondary & APIC_VID; s++) {
-			state = &states[s];
-			insns_run(&l2, &(struct insn_run){ .mode = L2_NATIVE, .prepare = prepare_delivery, .says = say_apic,
-							   .what = { now->name, state->name } }, &deliveries);
-		}
+		run_msrs(0, &msrs, &deliveries);
+		bitmap_at = OWN_BITMAP_AT;
+		if (now->secondary & XAPIC)
+			run_msrs(L2_WITH_EPT, &msrs_blind, &deliveries_blind);
+		bitmap_at = BITMAP_AT;
 	}
 	all_posted();
 	vmx_disable();

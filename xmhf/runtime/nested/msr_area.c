@@ -9,6 +9,7 @@
 #include "machine/machine.h"
 #include "machine/trap.h"
 #include "nested/facts.h"
+#include "nested/l2_apic.h"
 #include "nested/l2_exits.h"
 #include "nested/state.h"
 #include "vmx/setup.h"
@@ -129,7 +130,7 @@ enum verdict l2_rdmsr(struct vcpu *v)
 {
 	u64 value;
 
-	if (!read_msr((u32)v->regs.rcx, &value))
+	if (!l2_apic_reads(v, (u32)v->regs.rcx, &value) && !read_msr((u32)v->regs.rcx, &value))
 		return inject(v, GP_FAULT, 0);
 	guest_set_edx_eax(v, value);
 	return ADVANCE;
@@ -137,6 +138,10 @@ enum verdict l2_rdmsr(struct vcpu *v)
 
 enum verdict l2_wrmsr(struct vcpu *v)
 {
+	enum verdict verdict;
+
+	if (l2_apic_writes(v, (u32)v->regs.rcx, guest_edx_eax(v), &verdict))
+		return verdict;
 	if (!find((u32)v->regs.rcx))
 		return guest_wrmsr(v);
 	return write_msr((u32)v->regs.rcx, guest_edx_eax(v)) ? ADVANCE : inject(v, GP_FAULT, 0);
