@@ -143,7 +143,8 @@ ACCEPTED = (
     Accepted("S2", "*-vmx_init_sipi-*",
              rf"NMI to L2 that waits for SIPI, (?:exiting|virtual): ({WAITED})(?: int 8)?, exit 0 q 0 intr 80000202 rip 1800000 flags 2, "
              rf"({RAN}), L1's handler 0 and 0 -> \1, \2, L1's handler 1 and 1"),
-    # An INIT to an L2 that waits for SIPI stays pending and ends L2 after the SIPI. We lose it (nested/events.c says why).
+    # An INIT to an L2 that waits for SIPI is blocked (26.2). There it stays pending and ends L2 after the SIPI, which the SDM
+    # doesn't say; we lose it (nested/events.c says why).
     Accepted("INIT", "*-vmx_init_sipi-*",
              rf"INIT, SIPI to L2 that waits for SIPI(?:, exiting)?: ({WAITED}) int 8, exit 3 q 0 rip 1800000 flags 2, "
              rf"({RAN}, L1's handler 0 and 0) -> \1, \2"),

@@ -89,11 +89,12 @@ static enum verdict tell_of_sipi(struct vcpu *v)
 }
 
 /*
- * Systems send INIT, SIPI, SIPI to a CPU whatever it does. While L2 waits for SIPI an INIT is blocked (SDM 27.7.2), and if
- * the CPU keeps it pending, it ends L2 again before the first instruction to which the first SIPI brings it. The second
- * SIPI, microseconds later, would find an L2 that waits only if L1 is done with both exits by then, and L1 may be a copy of
- * ours in copies of ours. So that INIT is lost here, and the first SIPI starts L2 however long it takes: L2 is entered as if
- * it were active, and exits at once, by the INIT or else by the timer; all other events come behind these.
+ * Systems send INIT, SIPI, SIPI to a CPU whatever it does. While L2 waits for SIPI an INIT is blocked and causes no exit (SDM
+ * 26.2). Nothing says that it is remembered, as in VMX root operation: to a CPU that waits it has nothing to do. But one that
+ * remembers it ends L2 again before the first instruction to which the first SIPI brings it. The second SIPI, microseconds
+ * later, would find an L2 that waits only if L1 is done with both exits by then, and L1 may be a copy of ours in copies of
+ * ours. So that INIT is lost here, and the first SIPI starts L2 however long it takes: L2 is entered as if it were active, and
+ * exits at once, by the INIT or else by the timer; all other events come behind these.
  */
 enum verdict nested_sipi(struct vcpu *v)
 {
