@@ -27,10 +27,10 @@ struct lock ept01_lock;
 static u64 *table[5];		/* by level; 1 is the last */
 static u8 *data, *large;
 static struct peek p;
-static u32 generation;
+volatile u32 nested_pages_moves;
 static const u8 *hole;		/* a page that isn't ordinary memory */
 
-u32 nested_pages_generation(void) { return generation; }
+u32 nested_pages_generation(void) { return nested_pages_moves; }
 
 bool ept_lookup(const struct ept *ept, gpa1_t at, struct ept_leaf *out)
 {
@@ -47,7 +47,7 @@ static void start(void)
 {
 	cpu_reset();
 	memset(&p, 0, sizeof(p));
-	generation = 1;
+	nested_pages_moves = 1;
 	hole = NULL;
 	machine.maxphyaddr = 48;
 	machine.host_top = ~0ull;
@@ -203,7 +203,7 @@ PROMISE(what_ept01_has_there_is_asked_again_when_it_changed)
 	assert_true(reads(LINEAR));
 	for (u32 level = 0; level <= 4; level++) {
 		hole = level ? (const u8 *)table[level] : data;
-		generation++;
+		nested_pages_moves++;
 		assert_false(reads(LINEAR));
 	}
 	hole = NULL;

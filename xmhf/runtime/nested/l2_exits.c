@@ -140,7 +140,7 @@ void nested_vm_exit(struct vcpu *v)
 	u32 told = vmcs_read32(EXIT_REASON);
 	enum verdict verdict;
 
-	exit_record(v, (u16)told | EXIT_OF_L2, vmcs_read(GUEST_RIP));
+	exit_record(v, (u16)told | EXIT_OF_L2, vmcs_read_natural(GUEST_RIP));
 	verdict = decide(v, told);
 	if (verdict == REFLECT)
 		nested_leave(v);

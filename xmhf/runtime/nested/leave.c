@@ -50,10 +50,10 @@ static NOINLINE u32 save_details(struct vmcs12 *m, u32 reason, u32 info)
 			TAKE(GUEST_PHYSICAL_ADDR);
 	}
 	if (reason == EXIT_IO) {
-		m->IO_RCX = vmcs_read(IO_RCX);
-		m->IO_RSI = vmcs_read(IO_RSI);
-		m->IO_RDI = vmcs_read(IO_RDI);
-		m->IO_RIP = vmcs_read(IO_RIP);
+		m->IO_RCX = vmcs_read_natural(IO_RCX);
+		m->IO_RSI = vmcs_read_natural(IO_RSI);
+		m->IO_RDI = vmcs_read_natural(IO_RDI);
+		m->IO_RIP = vmcs_read_natural(IO_RIP);
 	}
 	return changed;
 }

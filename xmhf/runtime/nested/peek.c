@@ -45,10 +45,10 @@ static bool is_plain(struct peek *p, u64 at)
 }
 
 /* From the table at @table down to the page, which is ordinary memory too; @level: 4 or 2. */
-static bool walk_down(struct peek *p, struct peek_walk *w, u64 table, u32 level, u64 linear, u64 reserved, u64 *user)
+static bool walk_down(struct peek *p, struct peek_walk *w, u64 table, u32 level, uptr linear, u64 reserved, u64 *user)
 {
 	for (;; level--) {
-		u64 place = table + (linear >> 9 * level & 0xff8), entry, span = ept_span(level);
+		u64 place = table + ((u64)linear >> 9 * level & 0xff8), entry, span = ept_span(level);
 
 		if (!is_plain(p, place))
 			return false;
@@ -62,7 +62,7 @@ static bool walk_down(struct peek *p, struct peek_walk *w, u64 table, u32 level,
 		if (level == 1 || (level == 2 && entry & PTE_PS)) {
 			if (level == 2 && table & (span - 1) & ~(u64)PAGE_SIZE)		/* bit 12 is PAT */
 				return false;
-			w->at = (table & ~(span - 1)) | (linear & (span - 1) & ~(u64)PAGE_MASK);
+			w->at = (uptr)((table & ~(span - 1)) | (linear & (span - 1) & ~(u64)PAGE_MASK));
 			return is_plain(p, w->at);
 		}
 		if (entry & PTE_PS)
@@ -87,7 +87,22 @@ static NOINLINE bool walk_anew(struct peek *p, struct peek_walk *w)
 	return w->levels > 0;
 }
 
-static bool entries_are(const struct peek_walk *w)
+static NOINLINE const struct peek_walk *anew(struct peek *p, struct peek_walk *w, const struct peek_walk *key)
+{
+	u32 generation = nested_pages_generation();
+
+	if (p->generation != generation) {
+		memset(p, 0, sizeof(*p));
+		p->generation = generation;
+	}
+	w->page = key->page;
+	w->root = key->root;
+	w->cr4 = key->cr4;
+	w->efer = key->efer;
+	return walk_anew(p, w) ? w : NULL;
+}
+
+static inline bool entries_are(const struct peek_walk *w)
 {
 	for (u32 i = 0; i < w->levels; i++)
 		if (ept12_entry_get(w->place[i]) != w->entry[i])
@@ -96,19 +111,18 @@ static bool entries_are(const struct peek_walk *w)
 }
 
 /* Where the page of @linear is. NULL: nothing is known. */
-static const struct peek_walk *translate(struct peek *p, u64 linear)
+static inline const struct peek_walk *translate(struct peek *p, uptr linear)
 {
-	u64 page = linear & ~(u64)PAGE_MASK, efer = vmcs_read(GUEST_EFER), cr4 = vmcs_read(GUEST_CR4);
-	u64 root = vmcs_read(efer & EFER_LMA ? GUEST_CR3 : (enum vmcs_field)(GUEST_PDPTE0 + 2 * ((u32)linear >> 30)));
-	struct peek_walk *w = &p->walks[(linear >> 12) % PEEK_WALKS];
+	struct peek_walk *w = &p->walks[(linear >> 12) % PEEK_WALKS], key;
 
-	if (w->page == page && w->root == root && w->cr4 == cr4 && w->efer == efer && entries_are(w))
+	key.page = linear & ~(uptr)PAGE_MASK;
+	key.cr4 = vmcs_read_natural(GUEST_CR4);
+	key.efer = (u32)vmcs_read_natural(GUEST_EFER);
+	key.root = vmcs_read(key.efer & EFER_LMA ? GUEST_CR3 : (enum vmcs_field)(GUEST_PDPTE0 + 2 * (u32)((u32)linear >> 30)));
+	if (w->page == key.page && w->root == key.root && w->cr4 == key.cr4 && w->efer == key.efer &&
+	    p->generation == nested_pages_moves && entries_are(w))
 		return w;
-	w->page = page;
-	w->root = root;
-	w->cr4 = cr4;
-	w->efer = efer;
-	return walk_anew(p, w) ? w : NULL;
+	return anew(p, w, &key);
 }
 
 /* @bytes is 4, 8 or 16. */
@@ -123,22 +137,17 @@ static inline void copy(void *to, const void *from, u32 bytes)
 		((u64 *)to)[1] = ((const u64 *)from)[1];
 }
 
-bool peek(struct peek *p, u64 linear, void *to, u32 bytes)
+bool peek(struct peek *p, uptr linear, void *to, u32 bytes)
 {
-	u32 offset = (u32)linear & PAGE_MASK, generation;
+	u32 offset = (u32)linear & PAGE_MASK;
 	const struct peek_walk *w;
 
 	if (offset + bytes > PAGE_SIZE)
 		return false;
 	lock_take(&ept01_lock);
-	generation = nested_pages_generation();
-	if (p->generation != generation) {
-		memset(p, 0, sizeof(*p));
-		p->generation = generation;
-	}
 	w = translate(p, linear);
 	if (w)
-		copy(to, (const u8 *)(uptr)w->at + offset, bytes);
+		copy(to, (const u8 *)w->at + offset, bytes);
 	lock_drop(&ept01_lock);
 	return w != NULL;
 }
