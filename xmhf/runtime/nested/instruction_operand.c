@@ -5,8 +5,6 @@
 #include "machine/machine.h"
 #include "nested/instructions.h"
 
-#define LINEAR_HALF	(1ull << 47)	/* of the addresses that are canonical with four levels of tables */
-
 struct operand instruction_operand(void) { return operand_decode(vmcs_read32(EXIT_INSTR_INFO)); }
 
 static u64 of_segment(enum vmcs_field of_es, u8 segment)
@@ -51,47 +49,6 @@ static enum verdict access(struct vcpu *v, const struct operand *o, enum walk_ki
 enum verdict instruction_read(struct vcpu *v, const struct operand *o, void *to, u32 bytes)
 {
 	return access(v, o, WALK_READ, to, bytes);
-}
-
-/* Data that begins at 0 and ends at 4 GiB? */
-static bool is_flat(u8 segment)
-{
-	return of_segment(GUEST_ES_BASE, segment) == 0 && (u32)of_segment(GUEST_ES_LIMIT, segment) == ~0u &&
-	       !(of_segment(GUEST_ES_AR, segment) & (OPERAND_AR_UNUSABLE | OPERAND_AR_CODE | OPERAND_AR_EXPAND_DOWN));
-}
-
-/*
- * Where the operand is, if no more than paging is between: in 64-bit mode by 64 bits, without FS and GS, a canonical address;
- * by 32 bits in a flat segment.
- */
-static inline bool linear_of(const struct vcpu *v, u32 info, uptr *linear)
-{
-	u32 size = OPERAND_INFO_ADDRESS_SIZE(info);
-	u64 at = vmcs_read(EXIT_QUALIFICATION);
-
-	if (!(info & OPERAND_INFO_NO_BASE))
-		at += instruction_register(v, OPERAND_INFO_BASE(info));
-	if (!(info & OPERAND_INFO_NO_INDEX))
-		at += (u64)instruction_register(v, OPERAND_INFO_INDEX(info)) << OPERAND_INFO_SCALE(info);
-	*linear = (uptr)at;
-	if (size == OPERAND_INFO_64)
-		return OPERAND_INFO_SEGMENT(info) < OPERAND_FS && at + LINEAR_HALF < 2 * LINEAR_HALF;
-	*linear = (u32)at;
-	return size == OPERAND_INFO_32 && is_flat(OPERAND_INFO_SEGMENT(info));
-}
-
-static NOINLINE enum verdict read_anyhow(struct vcpu *v, u32 info, void *to, u32 bytes)
-{
-	struct operand o = operand_decode(info);
-
-	return instruction_read(v, &o, to, bytes);
-}
-
-enum verdict instruction_read_l1(struct vcpu *v, u32 info, void *to, u32 bytes)
-{
-	uptr linear;
-
-	return linear_of(v, info, &linear) && peek(&v->nested->peek, linear, to, bytes) ? RESUME : read_anyhow(v, info, to, bytes);
 }
 
 enum verdict instruction_write(struct vcpu *v, const struct operand *o, const void *from, u32 bytes)

@@ -101,7 +101,10 @@ u64 vmcs12_enum(const struct vmx_caps_offered *caps);
  */
 static inline const struct vmcs12_slot *vmcs12_slot(const struct vmcs12_map *map, u64 encoding)
 {
-	return &map->slots[encoding < VMCS_ENCODINGS ? map->slot_of[encoding] : 0];
+	const struct vmcs12_slot *slot = &map->slots[encoding < VMCS_ENCODINGS ? map->slot_of[encoding] : 0];
+
+	__asm__("" : "+r"(slot));		/* the compiler is not to compute it again at each use */
+	return slot;
 }
 
 /* The same; NULL: none. */
