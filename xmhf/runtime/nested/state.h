@@ -183,8 +183,9 @@ static inline enum verdict nested_reflect(struct vcpu *v, u32 reason, u64 qualif
 	return REFLECT;
 }
 
-/* From L2 to L1 as nested->exit says; VMCS02 is current before, VMCS01 after. */
+/* From L2 to L1 as nested->exit says, or as VMCS02 does; that is current before, VMCS01 after. */
 void nested_leave(struct vcpu *v);
+void nested_leave_as_told(struct vcpu *v, u32 reason);	/* below EXIT_REASONS: all of the exit reason that it has */
 
 /* ---- hypapp.c: asked if the hypapp has such an entry; with VMCS02 current ---- */
 
