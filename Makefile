@@ -57,14 +57,19 @@ FLAGS_32 := -m32 -march=i686 -mregparm=3
 FLAGS_64 := -m64 -mno-red-zone
 LOADER_CFLAGS := $(CFLAGS_ALL) $(FLAGS_32) -fno-pie -DSUBARCH_BITS=$(BITS) -DCONFIGURED_SL_BASE=$(if $(filter auto,$(SL_BASE)),SL_BASE_AUTO,$(SL_BASE)ull) \
 	    -DDEFAULT_SERIAL=$(DEBUG_SERIAL)
-PIE_CFLAGS := $(CFLAGS_ALL) $(FLAGS_$(BITS)) -fpie
-SL_CFLAGS := $(PIE_CFLAGS)
-RT_CFLAGS := $(PIE_CFLAGS) -I$(SRC)/xmhf/runtime
-APP_CFLAGS := $(filter-out -I$(SRC)/xmhf,$(PIE_CFLAGS))	# a hypapp sees <xmhf/...> alone
+# i386 hasn't RIP-relative addresses: its runtime has relocations in the code, which is shorter and faster so.
+PLACED_64 := -fpie
+PLACED_32 := -fno-pie
+TEXT_64  := -z text
+TEXT_32  := -z notext
+SL_CFLAGS := $(CFLAGS_ALL) $(FLAGS_$(BITS)) -fpie
+PLACED_CFLAGS := $(CFLAGS_ALL) $(FLAGS_$(BITS)) $(PLACED_$(BITS))
+RT_CFLAGS := $(PLACED_CFLAGS) -I$(SRC)/xmhf/runtime
+APP_CFLAGS := $(filter-out -I$(SRC)/xmhf,$(PLACED_CFLAGS))	# a hypapp sees <xmhf/...> alone
 EMUL_32  := -m elf_i386
 EMUL_64  := -m elf_x86_64
 LDFLAGS_ALL := --build-id=none --gc-sections -z noexecstack -z norelro --no-warn-rwx-segments
-PIE_LDFLAGS := $(EMUL_$(BITS)) $(LDFLAGS_ALL) -pie --no-dynamic-linker -z text -Bsymbolic
+PIE_LDFLAGS := $(EMUL_$(BITS)) $(LDFLAGS_ALL) -pie --no-dynamic-linker $(TEXT_$(BITS)) -Bsymbolic
 LDS_CPP  := $(CC) -E -P -x assembler-with-cpp -I$(SRC)/xmhf -DSUBARCH_BITS=$(BITS)
 
 # ---- sources: every .c of a folder; assembly either for both subarchs or *_i386.S, *_amd64.S ----------------

@@ -26,8 +26,8 @@ static void mutate(struct model *m, const struct vmcs12_map *map, struct input *
 
 	if (!slot)
 		return;
-	value = bits < 64 ? vmcs12_read(&m->vmcs, slot, encoding, true) ^ 1ull << bits : input_take(in, bits < 128 ? 2 : 8);
-	vmcs12_write(&m->vmcs, slot, encoding, value, true);
+	value = bits < 64 ? vmcs12_read(&m->vmcs, slot, true) ^ 1ull << bits : input_take(in, bits < 128 ? 2 : 8);
+	vmcs12_write(&m->vmcs, slot, value, true);
 }
 
 static void check_promises(const struct model *m)

@@ -32,10 +32,10 @@ static void check_offer(const u64 hardware[CAPS], const struct vmx_caps_offered 
 /* All bytes but those of one field. */
 static u32 sum_without(const struct vmcs12 *m, const struct vmcs12_slot *slot)
 {
-	u32 size = slot->width == W16 ? 2 : slot->width == W32 ? 4 : 8, sum = 0;
+	u32 sum = 0;
 
 	for (u32 i = 0; i < sizeof(*m); i++)
-		if (i < slot->offset || i >= slot->offset + size)
+		if (i < slot->offset || i >= slot->offset + slot->bytes)
 			sum = sum * 31 + ((const u8 *)m)[i];
 	return sum;
 }
@@ -57,6 +57,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		u64 encoding = input_take(&in, 2), value = input_take(&in, 8), mask;
 		bool wide = input_take(&in, 1) & 1;
 		const struct vmcs12_slot *slot = vmcs12_field(&map, encoding);
+		enum vmcs_width width = vmcs_width_of((u32)encoding);
 		u32 before;
 
 		if (!slot)
@@ -64,9 +65,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		MUST(slot->offset >= 12 && slot->offset < sizeof(m));
 		MUST(VMCS_INDEX(encoding) << 1 <= offered.msr[CAP_VMCS_ENUM]);
 		before = sum_without(&m, slot);
-		vmcs12_write(&m, slot, encoding, value, wide);
-		mask = slot->width == W16 ? 0xffff : slot->width == W32 || !wide || encoding & 1 ? 0xffffffff : ~0ull;
-		MUST(vmcs12_read(&m, slot, encoding, true) == (value & mask));
+		vmcs12_write(&m, slot, value, wide);
+		mask = width == W16 ? 0xffff : width == W32 || !wide || encoding & 1 ? 0xffffffff : ~0ull;
+		MUST(vmcs12_read(&m, slot, true) == (value & mask));
 		MUST(sum_without(&m, slot) == before);
 	}
 	return 0;

@@ -66,8 +66,7 @@ static void apply(struct model *m, const struct change *c)
 		} else {
 			slot = vmcs12_field(&all_fields, c[i].what);
 			assert_non_null(slot);
-			vmcs12_write(&m->vmcs, slot, c[i].what,
-				     changed(vmcs12_read(&m->vmcs, slot, c[i].what, true), &c[i]), true);
+			vmcs12_write(&m->vmcs, slot, changed(vmcs12_read(&m->vmcs, slot, true), &c[i]), true);
 		}
 	}
 }

@@ -91,6 +91,7 @@ u64 vmcs_read(enum vmcs_field field)
 }
 
 u32 vmcs_read32(enum vmcs_field field) { return (u32)vmcs_read(field); }
+uptr vmcs_read_natural(enum vmcs_field field) { return (uptr)vmcs_read(field); }
 
 void vmcs_write(enum vmcs_field field, u64 value)
 {

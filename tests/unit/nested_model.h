@@ -63,7 +63,7 @@ static inline void model_host(struct vmcs12 *v)
 	v->HOST_CR3 = 0x1000;
 	v->HOST_CS_SELECTOR = v->HOST_SS_SELECTOR = 8;
 	v->HOST_TR_SELECTOR = 0x18;
-	v->HOST_RIP = 0xffff800000001000;
+	v->HOST_RIP = (vmcs12_WNAT)0xffff800000001000;
 }
 
 /* A 64-bit guest without EPT. */

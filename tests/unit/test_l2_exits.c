@@ -45,6 +45,7 @@ static u32 left;		/* the exit's reason */
 void write_cr2(uptr value) { cr2 = value; }
 bool l1_wants_vector(const struct vmcs12 *vmcs, u8 vector, u32 error) { return bitmap >> vector & 1; }
 void nested_leave(struct vcpu *v) { left = v->nested->exit.reason; v->in_l2 = false; }
+void nested_leave_as_told(struct vcpu *v, u32 reason) { left = reason; v->in_l2 = false; }
 
 /* Memory that EPT can't map. */
 bool ept_lookup(const struct ept *ept, gpa1_t at, struct ept_leaf *out) { return false; }

@@ -32,7 +32,7 @@ static bool exists_without(enum vmx_cap cap, u64 controls, u32 encoding)
 
 static u64 mask_of(const struct vmcs12_slot *slot)
 {
-	return slot->width == W16 ? 0xffff : slot->width == W32 ? 0xffffffff : ~0ull;
+	return ~0ull >> (64 - 8 * slot->bytes);
 }
 
 PROMISE(each_field_has_bytes_of_its_own)
@@ -46,12 +46,12 @@ PROMISE(each_field_has_bytes_of_its_own)
 		if (!slot)
 			continue;
 		memset(&m, 0, sizeof(m));
-		vmcs12_write(&m, slot, encodings[i], ~0ull, true);
+		vmcs12_write(&m, slot, ~0ull, true);
 		for (u32 j = 0; j < ARRAY_SIZE(encodings); j++) {
 			const struct vmcs12_slot *other = vmcs12_field(&map, encodings[j]);
 
 			if (other)
-				assert_true(vmcs12_read(&m, other, encodings[j], true) == (i == j ? mask_of(other) : 0));
+				assert_true(vmcs12_read(&m, other, true) == (i == j ? mask_of(other) : 0));
 		}
 		assert_int_equal(m.revision | m.abort | m.launched, 0);
 	}
@@ -62,10 +62,10 @@ PROMISE(a_member_is_what_its_encoding_reaches)
 	struct vmcs12 m = { .GUEST_RIP = 0x123456789, .VPID = 7, .EXIT_REASON = 10, .TSC_OFFSET = ~1ull };
 
 	offer_all();
-	assert_true(vmcs12_read(&m, vmcs12_field(&map, GUEST_RIP), GUEST_RIP, true) == 0x123456789);
-	assert_int_equal(vmcs12_read(&m, vmcs12_field(&map, VPID), VPID, true), 7);
-	assert_int_equal(vmcs12_read(&m, vmcs12_field(&map, EXIT_REASON), EXIT_REASON, true), 10);
-	assert_true(vmcs12_read(&m, vmcs12_field(&map, TSC_OFFSET), TSC_OFFSET, true) == ~1ull);
+	assert_true(vmcs12_read(&m, vmcs12_field(&map, GUEST_RIP), true) == 0x123456789);
+	assert_int_equal(vmcs12_read(&m, vmcs12_field(&map, VPID), true), 7);
+	assert_int_equal(vmcs12_read(&m, vmcs12_field(&map, EXIT_REASON), true), 10);
+	assert_true(vmcs12_read(&m, vmcs12_field(&map, TSC_OFFSET), true) == ~1ull);
 }
 
 PROMISE(no_other_encoding_is_a_field)
@@ -93,11 +93,22 @@ PROMISE(the_high_half_of_a_64_bit_field_is_at_the_odd_encoding)
 
 	offer_all();
 	slot = vmcs12_field(&map, TSC_OFFSET + 1);
-	assert_ptr_equal(slot, vmcs12_field(&map, TSC_OFFSET));
-	assert_int_equal(vmcs12_read(&m, slot, TSC_OFFSET + 1, true), 0x11111111);
-	assert_int_equal(vmcs12_read(&m, slot, TSC_OFFSET + 1, false), 0x11111111);
-	vmcs12_write(&m, slot, TSC_OFFSET + 1, 0x4444444433333333, true);
+	assert_int_equal(vmcs12_read(&m, slot, true), 0x11111111);
+	assert_int_equal(vmcs12_read(&m, slot, false), 0x11111111);
+	vmcs12_write(&m, slot, 0x4444444433333333, true);
 	assert_true(m.TSC_OFFSET == 0x3333333322222222);
+	for (u32 i = 0; i < ARRAY_SIZE(encodings); i++) {
+		const struct vmcs12_slot *whole = vmcs12_field(&map, encodings[i]);
+
+		if (!whole || vmcs_width_of(encodings[i]) != W64)
+			continue;
+		slot = vmcs12_field(&map, encodings[i] + 1);
+		assert_int_equal(slot->offset, whole->offset + 4);
+		assert_true(slot->mask == 0xffffffff && slot->bytes == 4);
+		assert_int_equal(slot->group, whole->group);
+		assert_int_equal(slot->hot, whole->hot);
+		assert_int_equal(slot->special, whole->special);
+	}
 }
 
 PROMISE(a_32_bit_operand_reads_the_low_half_and_clears_the_high_one)
@@ -109,20 +120,28 @@ PROMISE(a_32_bit_operand_reads_the_low_half_and_clears_the_high_one)
 	for (u32 i = 0; i < ARRAY_SIZE(wide); i++) {
 		const struct vmcs12_slot *slot = vmcs12_field(&map, wide[i]);
 
-		assert_true(vmcs12_read(&m, slot, wide[i], false) == 0xffffffff);
-		vmcs12_write(&m, slot, wide[i], 0xdeadbeef12345678, false);
-		assert_true(vmcs12_read(&m, slot, wide[i], true) == 0x12345678);
+		assert_true(vmcs12_read(&m, slot, false) == 0xffffffff);
+		vmcs12_write(&m, slot, 0xdeadbeef12345678, false);
+		assert_true(vmcs12_read(&m, slot, true) == 0x12345678);
 	}
 }
 
 PROMISE(what_exits_report_is_read_only)
 {
-	offer_all();
-	for (u32 i = 0; i < ARRAY_SIZE(encodings); i++) {
-		const struct vmcs12_slot *slot = vmcs12_field(&map, encodings[i]);
+	for (u32 may_write_any = 0; may_write_any < 2; may_write_any++) {
+		offer_all();
+		caps.msr[CAP_MISC] = may_write_any ? MISC_WRITE_ANY_FIELD : 0;
+		vmcs12_map_fields(&map, &caps);
+		for (u32 encoding = 0; encoding < VMCS_ENCODINGS; encoding++) {
+			const struct vmcs12_slot *slot = vmcs12_field(&map, encoding);
+			bool of_exits = (encoding >> 10 & 3) == 1;
 
-		if (slot)
-			assert_int_equal(slot->group == GROUP_BIT(GROUP_EXIT_INFO), (encodings[i] >> 10 & 3) == 1);
+			if (!slot)
+				continue;
+			assert_int_equal(slot->group == GROUP_BIT(GROUP_EXIT_INFO), of_exits);
+			assert_int_equal((slot->special & SLOT_READ_ONLY) != 0, of_exits && !may_write_any);
+			assert_int_equal((slot->special & SLOT_HOT) != 0, slot->hot != HOT_FIELDS);
+		}
 	}
 }
 

@@ -231,6 +231,33 @@ static void host_state(void)
 	RUN("host state as before", cpuid_call);
 }
 
+/*
+ * Each exit loads the four PDPTEs of a 32-bit L1 from memory (28.5.4), which L1 changed there since: the last of them leads to a
+ * GiB of low memory, or to another.
+ */
+#define LAST_GIB	0xc0000000u
+
+static void host_pdptes(void)
+{
+	static volatile u32 mark = 0x12345678;
+	u64 *table = page_take(), before = vmcs_get(HOST_CR3);
+
+	begin();
+	memcpy(table, (void *)(uptr)before, 4 * sizeof(u64));
+	vmcs_set(HOST_CR3, physical(table) | 0x18);
+	for (u32 i = 0; i < 6; i++) {
+		table[3] = table[i % 2];		/* the second GiB has no memory */
+		if (i == 4)
+			vmcs_set(HOST_CR3, physical(table));
+		RUN("L1 changed a PDPTE", cpuid_call);
+		say("R the last GiB %u: %x\n", i, *(volatile u32 *)((uptr)&mark + LAST_GIB + i % 2 * 4));
+		RUN("L1's PDPTEs as before", cpuid_call);
+	}
+	table[3] = ((u64 *)(uptr)before)[3];
+	l2_setup_host();
+	RUN("PDPTEs where they were", cpuid_call);
+}
+
 /* ---- VMCSs ---- */
 
 static void vmcss(void)
@@ -359,6 +386,8 @@ void guest_main(void)
 	bitmaps_of_l2();
 	fields();
 	host_state();
+	if (!L1_IS_64)
+		host_pdptes();
 	vmcss();
 	pages();
 	violations(false);

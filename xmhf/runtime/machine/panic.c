@@ -46,7 +46,7 @@ static void print_exits(const struct vcpu *v)
 		const struct exit_record *r = &v->ring[(v->ring_at / sizeof(v->ring[0]) + 1 + i) % EXIT_RING];
 
 		if (r->rip || r->reason)
-			console_print("exit: %s at 0x%llx\n", exit_name(r->reason), r->rip);
+			console_print("exit: %s at 0x%llx\n", exit_name(r->reason), (u64)r->rip);
 	}
 }
 

@@ -89,11 +89,16 @@ static inline bool follows_only(const struct nested_vmcs *c)
 	return !checked || (checked == HOT(PRIMARY_CTRLS) && only_window_moved(c));
 }
 
-/* VMCS02 has the pointer for c->eptp12, and this CPU has flushed what isn't there any more. */
-static bool ept_is_ready(const struct nested_vmcs *c)
+static const u64 no_generation = ~0ull;		/* none comes as far */
+
+void nested_use_eptp12(struct nested_vmcs *c, u64 eptp12)
 {
-	return c->eptp12 == c->eptp12_ready && c->generation_ready == c->ept02->generation;
+	c->eptp12 = eptp12;
+	c->generation = &no_generation;
+	c->generation_ready = 0;
 }
+
+static bool ept_is_ready(const struct nested_vmcs *c) { return *c->generation == c->generation_ready; }
 
 static NOINLINE void set_eptp(struct vcpu *v, struct nested_vmcs *c)
 {
@@ -102,7 +107,7 @@ static NOINLINE void set_eptp(struct vcpu *v, struct nested_vmcs *c)
 
 	if (eptp != c->eptp02)
 		vmcs_write(EPTP, c->eptp02 = eptp);
-	c->eptp12_ready = keeps ? c->eptp12 : NO_EPTP;
+	c->generation = keeps ? &c->ept02->generation : &no_generation;
 	c->generation_ready = v->nested->ept.seen[c->seen_at].generation;
 }
 
@@ -271,7 +276,7 @@ bool nested_entry_refused(struct vcpu *v, u32 error)
 	n->current->perf02 = v->perf_global_ctrl;
 	v->perf_global_ctrl = n->perf01;
 	(void)nested_fail(v, (enum vmfail)error);
-	v->rip = vmcs_read(GUEST_RIP);
+	v->rip = vmcs_read_natural(GUEST_RIP);
 	exit_advance(v);
 	return true;
 }

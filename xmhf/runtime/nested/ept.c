@@ -79,7 +79,7 @@ void nested_ept_put(struct nested_vmcs *c)
 	ept02_put(c->ept02);
 	lock_drop(&ept01_lock);
 	c->ept02 = NULL;
-	c->eptp12_ready = NO_EPTP;
+	nested_use_eptp12(c, c->eptp12);	/* which asks for it again */
 }
 
 void nested_ept_make_room(struct nested *n)

@@ -24,14 +24,13 @@ enum exit_info {
 
 extern const u8 exit_info_lacks[EXIT_REASONS];
 
-static inline u32 exit_info(u32 reason) { return reason < EXIT_REASONS ? INFO_ALL & ~exit_info_lacks[reason] : INFO_ALL; }
+static inline u32 exit_info_known(u32 reason) { return INFO_ALL & ~(u32)exit_info_lacks[reason]; }	/* below EXIT_REASONS */
+static inline u32 exit_info(u32 reason) { return reason < EXIT_REASONS ? exit_info_known(reason) : INFO_ALL; }
 
-/* Less of it for IN and OUT, which are frequent: what else there is only INS and OUTS have. */
-static inline u32 exit_info_of(u32 reason, u64 qualification)
+/* IN and OUT, which are frequent: what else there is only INS and OUTS have. */
+static inline bool exit_info_is_plain(u32 reason, u64 qualification)
 {
-	u32 info = exit_info(reason);
-
-	return reason == EXIT_IO && !(qualification & IO_QUAL_STRING) ? info & ~INFO_DETAILS : info;
+	return reason == EXIT_IO && !(qualification & IO_QUAL_STRING);
 }
 
 /* Of VMCS02's exit. */

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * VMREAD and VMWRITE of the fields that L1 doesn't reach through its shadow VMCS. Operands have 64 bits in 64-bit mode, else
- * 32: nested->operands cuts them to that. Registers to and from a field's high half are rare and have their own copy of the
- * code; in the other one the bit is masked though it is 0, so that the compiler knows it.
+ * 32: nested->operands cuts them to that.
  */
 #include "guest/memory.h"
 #include "nested/instructions.h"
-
-/* Has VMCS02 a newer value? Hot fields are in m. */
-static bool is_behind(const struct nested_vmcs *c, const struct vmcs12_slot *slot)
-{
-	return c->behind & slot->group && slot->hot == HOT_FIELDS;
-}
 
 /* Once more after a fetch. */
 static NOINLINE enum verdict after_fetch(struct vcpu *v, u32 group, enum verdict (*access)(struct vcpu *v))
@@ -20,7 +13,7 @@ static NOINLINE enum verdict after_fetch(struct vcpu *v, u32 group, enum verdict
 	return access(v);
 }
 
-static u32 bytes(const struct nested *n) { return n->operands >> 32 ? 8 : 4; }
+static u32 bytes(const struct nested *n) { return n->operands > ~0u ? 8 : 4; }
 
 static NOINLINE enum verdict to_memory(struct vcpu *v, u64 value)
 {
@@ -30,73 +23,64 @@ static NOINLINE enum verdict to_memory(struct vcpu *v, u64 value)
 	return verdict != RESUME ? verdict : SUCCEED;
 }
 
-static ALWAYS_INLINE enum verdict read_field(struct vcpu *v, u32 info, u64 encoding)
-{
-	struct nested_vmcs *c = v->nested->current;
-	const struct vmcs12_slot *slot = vmcs12_field(&nested_map, encoding);
-	u64 value;
+/* Is there an operand to look at? L1 is in VMX operation where it has a current VMCS. */
+static inline bool has_current(const struct vcpu *v) { return v->nested && v->nested->current && guest_cpl() == 0; }
 
-	if (!slot)
+static NOINLINE enum verdict refuse(struct vcpu *v)
+{
+	return nested_allows(v) ? nested_fail_invalid() : nested_refuses_fault(v);
+}
+
+enum verdict nested_vmread(struct vcpu *v)
+{
+	const struct vmcs12_slot *slot;
+	struct nested_vmcs *c;
+	uptr operands;
+	u64 value;
+	u32 info;
+
+	if (!has_current(v))
+		return refuse(v);
+	c = v->nested->current;
+	operands = v->nested->operands;
+	info = vmcs_read32(EXIT_INSTR_INFO);
+	slot = vmcs12_slot(&nested_map, instruction_register(v, operand_info_reg2(info)) & operands);
+	if (slot->special & SLOT_NONE)
 		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
-	if (is_behind(c, slot))
+	if (c->behind & slot->group && !(slot->special & SLOT_HOT))	/* hot fields are in m */
 		return after_fetch(v, slot->group, nested_vmread);
-	value = vmcs12_read(c->m, slot, encoding, true) & v->nested->operands;
+	value = vmcs12_read(c->m, slot, true) & operands;
 	if (!(info & OPERAND_INFO_IN_REGISTER))
 		return to_memory(v, value);
 	instruction_set_register(v, operand_info_reg1(info), value);
 	return SUCCEED;
 }
 
-static NOINLINE enum verdict read_half(struct vcpu *v, u64 encoding)
-{
-	return read_field(v, vmcs_read32(EXIT_INSTR_INFO), encoding);
-}
-
-enum verdict nested_vmread(struct vcpu *v)
-{
-	u64 encoding;
-	u32 info;
-
-	if (!nested_allows(v))
-		return nested_refuses_fault(v);
-	if (!v->nested->current)
-		return nested_fail_invalid();
-	info = vmcs_read32(EXIT_INSTR_INFO);
-	encoding = instruction_register(v, operand_info_reg2(info)) & v->nested->operands;
-	if (encoding & VMCS_ENCODING_HIGH)
-		return read_half(v, encoding);
-	return read_field(v, info, encoding & ~VMCS_ENCODING_HIGH);
-}
-
 /* Hot ones go where L1 reads them, too. */
-static NOINLINE enum verdict write_hot(struct vcpu *v, struct nested_vmcs *c, u32 field)
+static NOINLINE enum verdict write_special(struct vcpu *v, struct nested_vmcs *c, const struct vmcs12_slot *slot, u64 value)
 {
-	c->changed |= field;
-	nested_shadow_out(v, c, field);
+	if (slot->special & SLOT_NONE)
+		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
+	if (slot->special & SLOT_READ_ONLY)
+		return nested_fail(v, VMFAIL_READ_ONLY_FIELD);
+	vmcs12_write(c->m, slot, value, true);
+	c->changed |= BIT(slot->hot);
+	nested_shadow_out(v, c, BIT(slot->hot));
 	return SUCCEED;
 }
 
-static ALWAYS_INLINE enum verdict write_field(struct vcpu *v, u64 encoding, u64 value)
+static inline enum verdict write_field(struct vcpu *v, u64 encoding, u64 value)
 {
 	struct nested_vmcs *c = v->nested->current;
-	const struct vmcs12_slot *slot = vmcs12_field(&nested_map, encoding);
+	const struct vmcs12_slot *slot = vmcs12_slot(&nested_map, encoding);
 
-	if (!slot)
-		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
-	if (nested_read_only(slot))
-		return nested_fail(v, VMFAIL_READ_ONLY_FIELD);
-	if (is_behind(c, slot))
+	if (__builtin_expect(slot->special, 0))
+		return write_special(v, c, slot, value);
+	if (c->behind & slot->group)
 		return after_fetch(v, slot->group, nested_vmwrite);
-	vmcs12_write(c->m, slot, encoding, value, true);
-	if (slot->hot != HOT_FIELDS)
-		return write_hot(v, c, BIT(slot->hot));
+	vmcs12_write(c->m, slot, value, true);
 	c->dirty |= slot->group;
 	return SUCCEED;
-}
-
-static NOINLINE enum verdict write_half(struct vcpu *v, u64 encoding, u64 value)
-{
-	return write_field(v, encoding, value);
 }
 
 static NOINLINE enum verdict from_memory(struct vcpu *v, u64 encoding)
@@ -109,20 +93,15 @@ static NOINLINE enum verdict from_memory(struct vcpu *v, u64 encoding)
 
 enum verdict nested_vmwrite(struct vcpu *v)
 {
-	const struct nested *n = v->nested;
-	u64 encoding, value;
+	uptr operands, encoding;
 	u32 info;
 
-	if (!nested_allows(v))
-		return nested_refuses_fault(v);
-	if (!n->current)
-		return nested_fail_invalid();
+	if (!has_current(v))
+		return refuse(v);
+	operands = v->nested->operands;
 	info = vmcs_read32(EXIT_INSTR_INFO);
-	encoding = instruction_register(v, operand_info_reg2(info)) & n->operands;
+	encoding = instruction_register(v, operand_info_reg2(info)) & operands;
 	if (!(info & OPERAND_INFO_IN_REGISTER))
 		return from_memory(v, encoding);
-	value = instruction_register(v, operand_info_reg1(info)) & n->operands;
-	if (encoding & VMCS_ENCODING_HIGH)
-		return write_half(v, encoding, value);
-	return write_field(v, encoding & ~VMCS_ENCODING_HIGH, value);
+	return write_field(v, encoding, instruction_register(v, operand_info_reg1(info)) & operands);
 }

@@ -3,6 +3,7 @@
 #include "guest/memory.h"
 #include "guest/state.h"
 #include "machine/cpu_insn.h"
+#include "machine/machine.h"
 #include "nested/host_state.h"
 #include "vmx/setup.h"
 
@@ -15,6 +16,7 @@
 #define TSS_LIMIT	0x67
 #define NO_LIMIT	0xffffffffu
 #define TABLE_LIMIT	0xffff
+#define PDPT_ADDRESS	0xffffffe0u		/* 28.5.4 */
 
 void l2_state_read(const struct vmcs12 *m, struct l2_state *l2)
 {
@@ -69,6 +71,7 @@ void host_state_make(struct nested_vmcs *c)
 #undef HOST_SET
 	h->cr0_shadow = host_cr0(m);
 	h->cr4_shadow = host_cr4(m);
+	h->pdptes_seen = 0;
 	c->each_exit = each_exit(m);
 }
 
@@ -98,21 +101,40 @@ static NOINLINE void load_msrs(struct nested *n, const struct nested_vmcs *c, co
 		vmcs_write(GUEST_LBR_CTL, l2->lbr_ctl);
 }
 
-/* 28.5.4: a 32-bit host with PAE. */
-static NOINLINE bool pdptes(const struct vmcs12 *m)
+/* Where host CR3 leads, and may have changed. */
+static NOINLINE bool find_pdptes(struct host_state *h)
 {
-	u64 pdpte[4];
+	u32 generation = nested_pages_generation();
+	bool found = guest_read_pdptes((u32)h->GUEST_CR3, h->pdptes);
 
-	if (!guest_read_pdptes((u32)m->HOST_CR3, pdpte))
+	h->pdptes_seen = found ? generation : 0;
+	return found;
+}
+
+/* 28.5.4: a 32-bit host with PAE. L1 may have written to them, and then they are checked again. */
+static NOINLINE bool pdptes(struct host_state *h)
+{
+	const volatile u64 *now = (const u64 *)(uptr)(h->GUEST_CR3 & PDPT_ADDRESS);
+
+	if (h->pdptes_seen != nested_pages_moves && !find_pdptes(h))
 		return false;
-	for (u32 i = 0; i < 4; i++)
-		vmcs_write((enum vmcs_field)(GUEST_PDPTE0 + 2 * i), pdpte[i]);
+#pragma GCC unroll 4
+	for (u32 i = 0; i < 4; i++) {
+		u64 pdpte = now[i];
+
+		if (pdpte != h->pdptes[i]) {
+			if (!walk_pdpte_valid(pdpte, machine.maxphyaddr))
+				return false;
+			h->pdptes[i] = pdpte;
+		}
+		vmcs_write_from((enum vmcs_field)(GUEST_PDPTE0 + 2 * i), &h->pdptes[i]);
+	}
 	return true;
 }
 
 bool host_state_load(struct vcpu *v, const struct nested_vmcs *c, const struct l2_state *l2)
 {
-	const struct host_state *h = c->host;
+	struct host_state *h = c->host;
 
 #define HOST_WRITE(field, value) vmcs_write_from(field, &h->field);
 	HOST_STATE(HOST_WRITE)
@@ -124,5 +146,5 @@ bool host_state_load(struct vcpu *v, const struct nested_vmcs *c, const struct l
 		v->perf_global_ctrl = c->m->HOST_PERF_GLOBAL_CTRL;
 	if (v->perf_global_ctrl != v->nested->perf01 && vmx_caps.entry & ENTRY_LOAD_PERF)
 		vmcs_write(GUEST_PERF_GLOBAL_CTRL, v->perf_global_ctrl);
-	return !(c->each_exit & LEAVE_PDPTES) || pdptes(c->m);
+	return !(c->each_exit & LEAVE_PDPTES) || pdptes(h);
 }

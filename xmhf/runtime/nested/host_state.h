@@ -33,12 +33,14 @@ struct l2_state {
 	set(GUEST_GDTR_BASE, m->HOST_GDTR_BASE) set(GUEST_GDTR_LIMIT, TABLE_LIMIT)			\
 	set(GUEST_IDTR_BASE, m->HOST_IDTR_BASE) set(GUEST_IDTR_LIMIT, TABLE_LIMIT)
 
-/* The same worked out. Shadows: without CD and NW, which exits don't change. */
+/* The same worked out. Shadows: without CD and NW, which exits don't change. PDPTEs in memory are read at each exit. */
 struct host_state {
 #define HOST_MEMBER(field, value) u64 field;
 	HOST_STATE(HOST_MEMBER)
 #undef HOST_MEMBER
 	uptr cr0_shadow, cr4_shadow;
+	u32 pdptes_seen;		/* nested_pages_generation() when L1's host CR3 led to memory; 0: it is to be looked at */
+	u64 pdptes[4];			/* with LEAVE_PDPTES: those that were loaded last, which are valid */
 };
 
 /* After L1 wrote controls or host state; c->each_exit too. */

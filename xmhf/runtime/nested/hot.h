@@ -45,7 +45,18 @@ static inline u32 shadow_take(const struct nested_vmcs *c)
 	return changed;
 }
 
-/* Writes @fields of m. */
-void shadow_give(struct nested_vmcs *c, u32 fields);
+/* Writes @fields of m. Most exits change L2's place, and take away the event that was injected if there was one. */
+void shadow_give_more(const struct vmcs12 *m, u32 fields);
+static inline void shadow_give(const struct vmcs12 *m, u32 fields)
+{
+	const u32 most = HOT(GUEST_RIP) | HOT(ENTRY_INTR_INFO);
+
+	if (fields & HOT(GUEST_RIP))
+		vmcs_write(GUEST_RIP, m->GUEST_RIP);
+	if (fields & HOT(ENTRY_INTR_INFO))
+		vmcs_write(ENTRY_INTR_INFO, m->ENTRY_INTR_INFO);
+	if (fields & ~most)
+		shadow_give_more(m, fields & ~most);
+}
 
 #endif

@@ -39,7 +39,7 @@ static enum verdict access(struct vcpu *v, const struct operand *o, enum walk_ki
 	refused = operand_address(o, &cpu, operand, &linear);
 	if (refused != OPERAND_OK)
 		return inject(v, refused == OPERAND_STACK_FAULT ? SS_FAULT : GP_FAULT, 0);
-	if (kind == WALK_READ && !v->in_l2 && peek(&v->nested->peek, linear, data, bytes))
+	if (kind == WALK_READ && !v->in_l2 && peek(&v->nested->peek, (uptr)linear, data, bytes))
 		return RESUME;
 	paging = guest_paging();
 	how = guest_access_linear(&paging, guest_access_now(kind), linear, data, bytes, &fault);
@@ -49,29 +49,6 @@ static enum verdict access(struct vcpu *v, const struct operand *o, enum walk_ki
 enum verdict instruction_read(struct vcpu *v, const struct operand *o, void *to, u32 bytes)
 {
 	return access(v, o, WALK_READ, to, bytes);
-}
-
-/* In 64-bit mode, by 64 bits, without FS and GS: an address that is canonical and no more. */
-static bool peeks_flat(struct vcpu *v, u32 info, void *to, u32 bytes)
-{
-	u64 linear = vmcs_read(EXIT_QUALIFICATION);
-
-	if (!(info & OPERAND_INFO_NO_BASE))
-		linear += instruction_register(v, OPERAND_INFO_BASE(info));
-	if (!(info & OPERAND_INFO_NO_INDEX))
-		linear += instruction_register(v, OPERAND_INFO_INDEX(info)) << OPERAND_INFO_SCALE(info);
-	return linear + PEEK_HALF < 2 * PEEK_HALF && peek(&v->nested->peek, linear, to, bytes);
-}
-
-enum verdict instruction_read_l1(struct vcpu *v, u32 info, void *to, u32 bytes)
-{
-	struct operand o;
-
-	if (v->nested->operands >> 32 && OPERAND_INFO_ADDRESS_SIZE(info) == 2 && OPERAND_INFO_SEGMENT(info) < OPERAND_FS &&
-	    peeks_flat(v, info, to, bytes))
-		return RESUME;
-	o = operand_decode(info);
-	return instruction_read(v, &o, to, bytes);
 }
 
 enum verdict instruction_write(struct vcpu *v, const struct operand *o, const void *from, u32 bytes)

@@ -30,7 +30,7 @@ static void set_operation(struct vcpu *v, bool on)
 	uptr cr0 = state_cr0();
 
 	v->nested->on = on;
-	v->nested->operands = instruction_is_64bit() ? ~0ull : 0xffffffff;
+	v->nested->operands = instruction_is_64bit() ? ~(uptr)0 : ~0u;
 	state_shadow_cr0(v, cr0);
 	vmcs_write(CR0_MASK, state_cr0_owned());
 	host_msrs_watch(v, on);

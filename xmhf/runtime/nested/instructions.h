@@ -9,12 +9,6 @@
 
 struct operand instruction_operand(void);
 
-/* VMWRITE of exit information: VMfail 13, unless L1 is offered that (SDM A.6). */
-static inline bool nested_read_only(const struct vmcs12_slot *slot)
-{
-	return slot->group == GROUP_BIT(GROUP_EXIT_INFO) && !(nested_caps.msr[CAP_MISC] & MISC_WRITE_ANY_FIELD);
-}
-
 /* From 64-bit mode? Compatibility mode has no VMX instructions: #UD comes before their exit (SDM 31.3). */
 static inline bool instruction_is_64bit(void) { return sizeof(uptr) == 8 && vmcs_read(GUEST_EFER) & EFER_LMA; }
 
@@ -22,9 +16,9 @@ static inline bool instruction_is_64bit(void) { return sizeof(uptr) == 8 && vmcs
 static inline u32 instruction_bytes(void) { return instruction_is_64bit() ? 8 : 4; }
 
 /* In full. */
-static inline u64 instruction_register(const struct vcpu *v, u32 number)
+static inline uptr instruction_register(const struct vcpu *v, u32 number)
 {
-	return number == OPERAND_RSP ? vmcs_read(GUEST_RSP) : v->regs.r[number & (NR_GPRS - 1)];
+	return number == OPERAND_RSP ? vmcs_read_natural(GUEST_RSP) : v->regs.r[number & (NR_GPRS - 1)];
 }
 
 /* The operand that it holds now. */

@@ -13,7 +13,7 @@
 struct descriptor { u64 low, high; };
 
 /* RESUME: *@type is one that L1 has, and *@d what memory says of it. */
-static enum verdict begin(struct vcpu *v, u64 has, u32 types_shift, u64 *type, struct descriptor *d)
+static inline enum verdict begin(struct vcpu *v, u64 has, u32 types_shift, uptr *type, struct descriptor *d)
 {
 	u64 caps = nested_caps.msr[CAP_EPT_VPID];	/* none without EPT and VPID */
 	u32 info;
@@ -32,7 +32,7 @@ static enum verdict begin(struct vcpu *v, u64 has, u32 types_shift, u64 *type, s
 enum verdict nested_invept(struct vcpu *v)
 {
 	struct descriptor d;
-	u64 type = 0;
+	uptr type = 0;
 	enum verdict verdict = begin(v, EPT_CAP_INVEPT, EPT_TYPES_SHIFT, &type, &d);
 
 	if (verdict != RESUME)
@@ -46,7 +46,7 @@ enum verdict nested_invept(struct vcpu *v)
 enum verdict nested_invvpid(struct vcpu *v)
 {
 	struct descriptor d;
-	u64 type = 0;
+	uptr type = 0;
 	enum verdict verdict = begin(v, EPT_VPID_INVVPID, VPID_TYPES_SHIFT, &type, &d);
 
 	if (verdict != RESUME)

@@ -16,13 +16,6 @@ struct shadow_access {
 	struct vmcs12 m;		/* of which the field alone is filled */
 };
 
-static u32 width_bytes(const struct vmcs12_slot *slot)
-{
-	static const u8 bytes[] = { [W16] = 2, [W32] = 4, [W64] = 8, [WNAT] = 8 };
-
-	return bytes[slot->width];
-}
-
 /* Bytes of the shadow VMCS. It is at hand if L1 had it current before; where L1 has no memory it reads as ones. */
 static void fetch(struct vcpu *v, const struct shadow_access *a, u32 offset, void *to, u32 bytes)
 {
@@ -73,8 +66,8 @@ enum verdict l2_vmread(struct vcpu *v)
 		return nested_fail_invalid();
 	if (!a.slot)
 		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
-	fetch(v, &a, a.slot->offset, field(&a), width_bytes(a.slot));
-	value = vmcs12_read(&a.m, a.slot, a.encoding, a.bytes == 8);
+	fetch(v, &a, a.slot->offset, field(&a), a.slot->bytes);
+	value = vmcs12_read(&a.m, a.slot, a.bytes == 8);
 	if (a.operand.in_register)
 		instruction_set_register(v, a.operand.reg1, value);
 	else
@@ -100,10 +93,10 @@ enum verdict l2_vmwrite(struct vcpu *v)
 		return verdict;
 	if (!a.slot)
 		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
-	if (nested_read_only(a.slot))
+	if (a.slot->special & SLOT_READ_ONLY)
 		return nested_fail(v, VMFAIL_READ_ONLY_FIELD);
-	fetch(v, &a, a.slot->offset, field(&a), width_bytes(a.slot));
-	vmcs12_write(&a.m, a.slot, a.encoding, value, a.bytes == 8);
-	store(v, &a, a.slot->offset, field(&a), width_bytes(a.slot));
+	fetch(v, &a, a.slot->offset, field(&a), a.slot->bytes);
+	vmcs12_write(&a.m, a.slot, value, a.bytes == 8);
+	store(v, &a, a.slot->offset, field(&a), a.slot->bytes);
 	return SUCCEED;
 }

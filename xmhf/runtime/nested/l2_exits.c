@@ -57,24 +57,9 @@ static const struct l2_exit_rule {
 	[EXIT_VMFUNC]		= { l1_wants_vmfunc,	l2_vmfunc },
 };
 
-/* An exit as VMCS02 has it. */
-static enum verdict reflect(struct vcpu *v, u32 told)
+static inline bool is_l1s(struct vcpu *v, u32 reason)
 {
-	return nested_reflect(v, told, exit_info_qualification((u16)told));
-}
-
-static enum verdict decide(struct vcpu *v, u32 told)
-{
-	u32 reason = (u16)told;
-	const struct l2_exit_rule *rule;
-
-	if (told & EXIT_REASON_ENTRY_FAILED || reason >= EXIT_REASONS)
-		return reflect(v, told);
-	rule = &rules[reason];
-	if (!rule->ours || rule->l1_wants(v, v->nested->current->m))
-		return reflect(v, told);
-	v->nested->exits_kept[reason]++;
-	return rule->ours(v);
+	return !rules[reason].ours || rules[reason].l1_wants(v, v->nested->current->m);
 }
 
 /* The event that was being delivered as the fault came, unless both made a #DF that exits (28.2.4). */
@@ -162,18 +147,37 @@ void l2_act(struct vcpu *v, enum verdict verdict)
 	}
 }
 
+static void keep(struct vcpu *v, u32 reason)
+{
+	v->nested->exits_kept[reason]++;
+	l2_act(v, rules[reason].ours(v));
+}
+
+/* An entry that failed, a reason with modifiers as from an enclave, or one that we don't know. */
+static NOINLINE void unusual_exit(struct vcpu *v, u32 told)
+{
+	u32 reason = (u16)told;
+
+	if (!(told & EXIT_REASON_ENTRY_FAILED) && reason < EXIT_REASONS && !is_l1s(v, reason)) {
+		keep(v, reason);
+	} else {
+		(void)nested_reflect(v, told, exit_info_qualification(reason));
+		nested_leave(v);
+	}
+}
+
 void nested_vm_exit(struct vcpu *v)
 {
 	v->exit_tsc = rdtsc_low();
 	u32 told = vmcs_read32(EXIT_REASON);
-	enum verdict verdict;
 
-	exit_record(v, (u16)told | EXIT_OF_L2, vmcs_read(GUEST_RIP));
-	verdict = decide(v, told);
-	if (verdict == REFLECT)
-		nested_leave(v);
+	exit_record(v, (u16)told | EXIT_OF_L2, vmcs_read_natural(GUEST_RIP));
+	if (told >= EXIT_REASONS)
+		unusual_exit(v, told);
+	else if (is_l1s(v, told))
+		nested_leave_as_told(v, told);
 	else
-		l2_act(v, verdict);
+		keep(v, told);
 	if (v->in_l2)
 		nested_ready(v);
 	v->root_ticks += rdtsc_low() - v->exit_tsc;

@@ -50,26 +50,26 @@ static NOINLINE u32 save_details(struct vmcs12 *m, u32 reason, u32 info)
 			TAKE(GUEST_PHYSICAL_ADDR);
 	}
 	if (reason == EXIT_IO) {
-		m->IO_RCX = vmcs_read(IO_RCX);
-		m->IO_RSI = vmcs_read(IO_RSI);
-		m->IO_RDI = vmcs_read(IO_RDI);
-		m->IO_RIP = vmcs_read(IO_RIP);
+		m->IO_RCX = vmcs_read_natural(IO_RCX);
+		m->IO_RSI = vmcs_read_natural(IO_RSI);
+		m->IO_RDI = vmcs_read_natural(IO_RDI);
+		m->IO_RIP = vmcs_read_natural(IO_RIP);
 	}
 	return changed;
 }
 
-static u32 save_outcome(struct vmcs12 *m, const struct l2_exit *exit)
+static inline u32 save_outcome(struct vmcs12 *m, u32 reason, u64 qualification)
 {
 	u32 changed = 0;
 
-	SET(EXIT_REASON, exit->reason);
-	SET(EXIT_QUALIFICATION, exit->qualification);
+	SET(EXIT_REASON, reason);
+	SET(EXIT_QUALIFICATION, qualification);
 	return changed;
 }
 
 static NOINLINE u32 save_made_up(struct vmcs12 *m, const struct l2_exit *exit)
 {
-	u32 changed = save_outcome(m, exit);
+	u32 changed = save_outcome(m, exit->reason, exit->qualification);
 
 	SET(EXIT_INTR_INFO, exit->intr_info);
 	SET(EXIT_INTR_ERROR_CODE, exit->intr_error);
@@ -82,20 +82,29 @@ static NOINLINE u32 save_made_up(struct vmcs12 *m, const struct l2_exit *exit)
 		SET(GUEST_PHYSICAL_ADDR, exit->physical);
 		SET(GUEST_LINEAR_ADDR, exit->linear);
 	}
+	vmcs_write(ENTRY_INTR_INFO, 0);			/* exits of L2's do that (28.3.4) */
 	return changed;
 }
 
-static inline u32 save_exit_information(struct vmcs12 *m, const struct l2_exit *exit)
+/* No event was under way. */
+static NOINLINE u32 save_no_events(struct vmcs12 *m)
 {
-	u32 reason = (u16)exit->reason, info = exit_info_of(reason, exit->qualification);
-	u32 changed = save_outcome(m, exit);
+	u32 changed = 0;
 
-	if (info & INFO_DETAILS)
-		return changed | save_details(m, reason, info);
-	if (m->EXIT_INTR_INFO | m->IDT_VECTORING_INFO) {
-		SET(EXIT_INTR_INFO, 0);
-		SET(IDT_VECTORING_INFO, 0);
-	}
+	SET(EXIT_INTR_INFO, 0);
+	SET(IDT_VECTORING_INFO, 0);
+	return changed;
+}
+
+/* @info: what the reason defines. */
+static inline u32 save_exit_information(struct vmcs12 *m, u32 told, u32 info, u64 qualification)
+{
+	u32 changed = save_outcome(m, told, qualification);
+
+	if (info & INFO_DETAILS && !exit_info_is_plain((u16)told, qualification))
+		return changed | save_details(m, (u16)told, info);
+	if (m->EXIT_INTR_INFO | m->IDT_VECTORING_INFO)
+		changed |= save_no_events(m);
 	if (info & INFO_LENGTH)
 		TAKE(EXIT_INSTR_LEN);
 	return changed;
@@ -127,7 +136,7 @@ static NOINLINE u32 save_some(struct nested_vmcs *c, u32 reason)
 	return c->each_exit & LEAVE_PML ? changed | HOT(GUEST_PML_INDEX) : changed;	/* ept_event.c moves it */
 }
 
-static inline u32 save_guest(const struct nested *n, struct nested_vmcs *c, u64 rip)
+static inline u32 save_guest(const struct nested *n, struct nested_vmcs *c, u32 reason, uptr rip)
 {
 	struct vmcs12 *m = c->m;
 	u32 changed = 0;
@@ -142,7 +151,7 @@ static inline u32 save_guest(const struct nested *n, struct nested_vmcs *c, u64 
 	if (n->nmi_blocked)
 		SET(GUEST_INTERRUPTIBILITY, m->GUEST_INTERRUPTIBILITY | BLOCKING_NMI);
 	if (c->each_exit & (LEAVE_IA32E | LEAVE_TIMER | LEAVE_VIRTUAL_INTR | LEAVE_PML))
-		changed |= save_some(c, n->exit.reason);
+		changed |= save_some(c, reason);
 	c->behind = c->behind_after;
 	return changed;
 }
@@ -150,20 +159,19 @@ static inline u32 save_guest(const struct nested *n, struct nested_vmcs *c, u64 
 /* ---- the transition ---- */
 
 /* Blocking by NMI in L1 after the exit (28.5.5, and 26.3 for what the entry did to it). */
-static u32 blocking_after(const struct nested *n, const struct nested_vmcs *c)
+static inline u32 blocking_after(const struct nested_vmcs *c, u32 reason)
 {
 	u32 info = c->m->EXIT_INTR_INFO;
 
-	if (n->exit.reason == EXIT_EXCEPTION_NMI && info & INTR_VALID && INTR_TYPE(info) == INTR_NMI)
+	if (reason == EXIT_EXCEPTION_NMI && info & INTR_VALID && INTR_TYPE(info) == INTR_NMI)
 		return BLOCKING_NMI;
 	return c->each_exit & LEAVE_NMIS ? c->m->GUEST_INTERRUPTIBILITY & BLOCKING_NMI : 0;
 }
 
 /* What must happen before VMCS01 is current; the abort it ends in, or 0. */
-static NOINLINE u32 end_of_l2(const struct nested *n, const struct nested_vmcs *c, struct l2_state *l2)
+static NOINLINE u32 end_of_l2(const struct nested_vmcs *c, bool failed, struct l2_state *l2)
 {
 	const struct vmcs12 *m = c->m;
-	bool failed = n->exit.reason & EXIT_REASON_ENTRY_FAILED;
 
 	if (c->each_exit & LEAVE_MSRS)
 		l2_state_read(m, l2);
@@ -195,7 +203,7 @@ static NOINLINE void leave_failed(struct vcpu *v)
 	struct nested *n = v->nested;
 	struct nested_vmcs *c = n->current;
 	bool loaded = n->exit.reason != (EXIT_BAD_GUEST_STATE | EXIT_REASON_ENTRY_FAILED);
-	u32 changed = save_outcome(c->m, &n->exit);
+	u32 changed = save_outcome(c->m, n->exit.reason, n->exit.qualification);
 	struct l2_state l2 = { .cd_nw = c->cd_nw };
 	u32 blocking, aborts;
 
@@ -205,7 +213,7 @@ static NOINLINE void leave_failed(struct vcpu *v)
 		c->dirty |= GROUPS_RARE_GUEST;		/* and L1's MSRs of others */
 		c->perf02 = ~0ull;			/* none: VMCS02 may have L1's */
 	}
-	(void)end_of_l2(n, c, &l2);
+	(void)end_of_l2(c, true, &l2);
 	nested_switch_to_l1(v, n, c);
 	nested_shadow_out(v, c, changed);
 	if (loaded) {
@@ -222,38 +230,24 @@ static NOINLINE void leave_failed(struct vcpu *v)
 		vmx_abort(v, c, aborts);
 }
 
-static inline void begin_leave(struct vcpu *v)
+/* For @reason, from an L2 at @rip; @changed: exit information. */
+static ALWAYS_INLINE void leave(struct vcpu *v, struct nested *n, struct nested_vmcs *c, u32 reason, uptr rip, u32 changed)
 {
-	u32 reason = (u16)v->nested->exit.reason;
-
-	nested_events_end(v);
-	if (reason < EXIT_REASONS)
-		v->nested->exits_reflected[reason]++;
-}
-
-/* From an L2 at @rip. */
-static ALWAYS_INLINE void leave(struct vcpu *v, bool made_up, u64 rip)
-{
-	struct nested *n = v->nested;
-	struct nested_vmcs *c = n->current;
 	struct l2_state l2;
-	u32 aborts = 0, blocking, changed;
+	u32 aborts = 0, blocking;
 
-	changed = made_up ? save_made_up(c->m, &n->exit) : save_exit_information(c->m, &n->exit);
-	changed |= save_guest(n, c, rip);
+	changed |= save_guest(n, c, reason, rip);
 	c->m->launched = 1;
 	c->perf02 = v->perf_global_ctrl;		/* L2 may have written it */
 	l2.cd_nw = c->cd_nw;
-	if (made_up)
-		vmcs_write(ENTRY_INTR_INFO, 0);		/* exits of L2's do that (28.3.4) */
 	if (c->each_exit & (LEAVE_MSRS | LEAVE_AREAS | LEAVE_FLUSH))
-		aborts = end_of_l2(n, c, &l2);
+		aborts = end_of_l2(c, false, &l2);
 	if (nested_shadowing && changed) {
 		vmcs_use(&c->shadow);
-		shadow_give(c, changed);
+		shadow_give(c->m, changed);
 	}
 	nested_switch_to_l1(v, n, c);
-	blocking = blocking_after(n, c);
+	blocking = blocking_after(c, reason);
 	if (blocking != n->blocking01)
 		vmcs_write(GUEST_INTERRUPTIBILITY, blocking);
 	if (!aborts)
@@ -262,28 +256,39 @@ static ALWAYS_INLINE void leave(struct vcpu *v, bool made_up, u64 rip)
 		vmx_abort(v, c, aborts);
 }
 
-/* For anything but an exit of VMCS02's that only L1 looks at. */
-static NOINLINE void leave_otherwise(struct vcpu *v)
+void nested_leave(struct vcpu *v)
 {
-	const struct l2_exit *exit = &v->nested->exit;
+	struct nested *n = v->nested;
+	const struct l2_exit *exit = &n->exit;
+	u32 reason = (u16)exit->reason, changed;
 
 	if (xmhf_hypapp.nested_exit && !exit->untold && nested_hypapp_keeps(v))
 		return;
-	begin_leave(v);
-	if (exit->reason & EXIT_REASON_ENTRY_FAILED)
+	nested_events_end(v);
+	if (reason < EXIT_REASONS)
+		n->exits_reflected[reason]++;
+	if (exit->reason & EXIT_REASON_ENTRY_FAILED) {
 		leave_failed(v);
-	else
-		leave(v, exit->made_up, vmcs_read(GUEST_RIP));	/* the hypapp may have moved it */
-}
-
-void nested_leave(struct vcpu *v)
-{
-	const struct l2_exit *exit = &v->nested->exit;
-
-	if (xmhf_hypapp.nested_exit || exit->made_up || exit->reason & EXIT_REASON_ENTRY_FAILED) {
-		leave_otherwise(v);
 		return;
 	}
-	begin_leave(v);
-	leave(v, false, v->rip);
+	changed = exit->made_up ? save_made_up(n->current->m, exit) :
+		  save_exit_information(n->current->m, exit->reason, exit_info(reason), exit->qualification);
+	leave(v, n, n->current, exit->reason, vmcs_read_natural(GUEST_RIP), changed);	/* we or the hypapp may have moved it */
+}
+
+void nested_leave_as_told(struct vcpu *v, u32 reason)
+{
+	struct nested *n = v->nested;
+	struct nested_vmcs *c = n->current;
+	u32 info = exit_info_known(reason);
+	uptr qualification = info & INFO_QUALIFICATION ? vmcs_read_natural(EXIT_QUALIFICATION) : 0;
+
+	if (xmhf_hypapp.nested_exit) {
+		(void)nested_reflect(v, reason, qualification);
+		nested_leave(v);
+		return;
+	}
+	nested_events_end(v);
+	n->exits_reflected[reason]++;
+	leave(v, n, c, reason, v->rip, save_exit_information(c->m, reason, info, qualification));
 }

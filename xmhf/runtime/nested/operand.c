@@ -5,10 +5,7 @@
 
 /* Access rights, table 25-2; the type of a segment, 3.4.5.1. */
 #define AR_RW			BIT(1)			/* data: writable; code: readable */
-#define AR_EXPAND_DOWN		BIT(2)			/* of data */
-#define AR_CODE			BIT(3)
 #define AR_BIG			BIT(14)
-#define AR_UNUSABLE		BIT(16)
 
 #define GPRS			(sizeof(uptr) == 8 ? 16u : 8u)
 
@@ -50,7 +47,7 @@ static bool within_limit(const struct operand_cpu *cpu, u64 offset, u32 bytes)
 {
 	u64 last = offset + bytes - 1;
 
-	if ((cpu->rights & (AR_CODE | AR_EXPAND_DOWN)) == AR_EXPAND_DOWN)
+	if ((cpu->rights & (OPERAND_AR_CODE | OPERAND_AR_EXPAND_DOWN)) == OPERAND_AR_EXPAND_DOWN)
 		return offset > cpu->limit && last <= (cpu->rights & AR_BIG ? 0xffffffffu : 0xffffu);
 	return last <= cpu->limit || (cpu->base == 0 && cpu->limit == 0xffffffff);
 }
@@ -58,7 +55,7 @@ static bool within_limit(const struct operand_cpu *cpu, u64 offset, u32 bytes)
 /* 6.5: what the segment's type allows in protected mode. */
 static bool type_allows(u32 rights, bool write)
 {
-	bool code = (rights & AR_CODE) != 0;
+	bool code = (rights & OPERAND_AR_CODE) != 0;
 
 	if (write)
 		return !code && (rights & AR_RW) != 0;
@@ -67,7 +64,7 @@ static bool type_allows(u32 rights, bool write)
 
 static bool segment_allows(const struct operand_cpu *cpu, u64 offset, struct operand_access access)
 {
-	if (cpu->rights & AR_UNUSABLE)
+	if (cpu->rights & OPERAND_AR_UNUSABLE)
 		return false;
 	if (cpu->mode == OPERAND_PROTECTED && !type_allows(cpu->rights, access.write))
 		return false;

@@ -26,9 +26,11 @@ struct operand {
 	bool needs_rsp;			/* RSP is one of the registers named */
 };
 
-/* Tables 28-12 to 28-14; address size 0: 16 bits, 1: 32, 2: 64. VMREAD and VMWRITE alone may have a register for memory. */
+/* Tables 28-12 to 28-14; an address size of 0: 16 bits. VMREAD and VMWRITE alone may have a register for memory. */
 #define OPERAND_INFO_SCALE(i)		((u8)((i) & 3))
 #define OPERAND_INFO_ADDRESS_SIZE(i)	((i) >> 7 & 7)
+#define  OPERAND_INFO_32		1u
+#define  OPERAND_INFO_64		2u
 #define OPERAND_INFO_IN_REGISTER	BIT(10)
 #define OPERAND_INFO_SEGMENT(i)		((u8)((i) >> 15 & 7))
 #define OPERAND_INFO_INDEX(i)		((u8)((i) >> 18 & 15))
@@ -40,6 +42,11 @@ static inline u32 operand_info_reg2(u32 info) { return info >> 28; }
 
 /* @info is the VM-exit instruction-information field, of any VMX instruction with operands or of INVPCID. */
 struct operand operand_decode(u32 info);
+
+/* Access rights, table 25-2; the type of a segment, 3.4.5.1. */
+#define OPERAND_AR_EXPAND_DOWN		BIT(2)		/* of data */
+#define OPERAND_AR_CODE			BIT(3)
+#define OPERAND_AR_UNUSABLE		BIT(16)
 
 enum operand_mode {
 	OPERAND_UNPROTECTED,		/* real-address and virtual-8086 mode: limits alone */

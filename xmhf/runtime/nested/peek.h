@@ -10,15 +10,18 @@
 
 #define PEEK_RANGES	16u
 #define PEEK_WALKS	4u
-#define PEEK_HALF	(1ull << 47)	/* of the linear addresses that four levels of tables translate */
+#define PEEK_LEVELS	(sizeof(uptr) == 8 ? 4u : 2u)	/* of tables below CR3, or below the PDPTEs */
+#define PEEK_NO_PAGE	1u
 
 /* A walk that was made: it comes to the same again as long as it would read the same entries. */
 struct peek_walk {
-	u64 page, root, cr4, efer;	/* what it began with: page of the linear address, CR3 or the PDPTE */
-	u64 at;				/* where the page is; with @levels */
-	u32 levels;			/* entries read; 0: none was made */
-	const u64 *place[4];
-	u64 entry[4];
+	uptr page;			/* what it began with: page of the linear address, PEEK_NO_PAGE if it came to nothing; */
+	u64 root;			/* CR3 or the PDPTE */
+	uptr cr4;
+	u32 efer;
+	uptr at;			/* where the page is */
+	const u64 *place[PEEK_LEVELS];	/* of the entries read; where a walk has less, of an entry that stays */
+	u64 entry[PEEK_LEVELS];
 };
 
 /* A CPU's share, in struct nested: where EPT01 has ordinary memory, one to one, and walks within that. */
@@ -29,6 +32,6 @@ struct peek {
 };
 
 /* @bytes, 4, 8 or 16; with VMCS01 current, at CPL 0. False: nothing is known. */
-MUST_CHECK bool peek(struct peek *p, u64 linear, void *to, u32 bytes);
+MUST_CHECK bool peek(struct peek *p, uptr linear, void *to, u32 bytes);
 
 #endif

@@ -77,26 +77,13 @@ static u64 value_of(const struct vmcs12 *m, const struct hot *h)
 	return h->bytes == 8 ? *(const u64 *)at : h->bytes == 4 ? *(const u32 *)at : *(const u16 *)at;
 }
 
-static NOINLINE void give(const struct vmcs12 *m, u32 fields)
+void shadow_give_more(const struct vmcs12 *m, u32 fields)
 {
 	for (fields &= existing; fields; fields &= fields - 1) {
 		const struct hot *h = &hot[__builtin_ctz(fields)];
 
 		vmcs_write((enum vmcs_field)h->field, value_of(m, h));
 	}
-}
-
-/* Most exits change L2's place, and take away the event that was injected if there was one. */
-void shadow_give(struct nested_vmcs *c, u32 fields)
-{
-	const u32 most = HOT(GUEST_RIP) | HOT(ENTRY_INTR_INFO);
-
-	if (fields & HOT(GUEST_RIP))
-		vmcs_write(GUEST_RIP, c->m->GUEST_RIP);
-	if (fields & HOT(ENTRY_INTR_INFO))
-		vmcs_write(ENTRY_INTR_INFO, c->m->ENTRY_INTR_INFO);
-	if (fields & ~most)
-		give(c->m, fields & ~most);
 }
 
 void nested_shadow_in(struct vcpu *v, struct nested_vmcs *c)
@@ -113,7 +100,7 @@ void nested_shadow_out(struct vcpu *v, struct nested_vmcs *c, u32 fields)
 	if (!nested_shadowing)
 		return;
 	vmcs_use(&c->shadow);
-	shadow_give(c, fields);
+	shadow_give(c->m, fields);
 	vmcs_use(v->in_l2 ? &c->vmcs02 : &v->vmcs01);
 }
 

@@ -20,7 +20,6 @@
 
 #define NESTED_CACHED	4u		/* VMCS12s a CPU */
 #define NO_VMCS		(~0ull)
-#define NO_EPTP		(~0ull)
 #define NESTED_BITMAPS	3u		/* of L1's, for MSRs and ports */
 #define NESTED_VPIDS	16u		/* of the CPU's, for VPID12s */
 
@@ -74,9 +73,9 @@ struct nested_vmcs {
 	uptr cd_nw;			/* of L2's CR0, where VMCS02 has 0 */
 	u32 behind;			/* groups of which VMCS02 has newer values than m */
 	u32 used;			/* when, by nested->clock */
-	u64 eptp12_ready;		/* for which @ept02 is, and eptp02; NO_EPTP: none */
-	u64 generation_ready;		/* of @ept02, for which this CPU has flushed */
-	u64 eptp12;			/* L2 runs on now: EPTP, or what VMFUNC made of it; 0: EPT is off */
+	const u64 *generation;		/* of @ept02, whose pointer VMCS02 has for eptp12; */
+	u64 generation_ready;		/* if it is this, this CPU has flushed what isn't there any more */
+	u64 eptp12;			/* L2 runs on now: EPTP, or what VMFUNC made of it; 0: EPT is off; nested_use_eptp12() */
 	u64 fault_at;			/* L1 was told of an EPT violation there at the last exit, */
 	u32 fault_want;			/* for this access; 0: it wasn't */
 	struct ept02_table *ept02;	/* its shadow, held; NULL: none yet, or EPT off */
@@ -103,7 +102,7 @@ struct nested_sipi {
 
 struct nested {
 	bool on;			/* in VMX operation, */
-	u64 operands;			/* mask: 64 bits in IA-32e mode, which L1 can't leave or enter there; else 32 */
+	uptr operands;			/* mask: 64 bits in IA-32e mode, which L1 can't leave or enter there; else 32 */
 	bool init_pending;		/* an INIT arrived in VMX root operation */
 	bool nmi_waits;			/* one is L1's, when it can be */
 	bool event_after_entry;		/* L2 exits when it was entered: events.c */
@@ -166,6 +165,9 @@ void nested_shadow_error(struct vcpu *v, struct nested_vmcs *c, u32 error);	/* V
 
 /* ---- enter.c ---- */
 
+/* From the next entry on. */
+void nested_use_eptp12(struct nested_vmcs *c, u64 eptp12);
+
 /* Last before every entry to L2, with VMCS02 current: EPT pointer and what has to be flushed for it. */
 void nested_ready(struct vcpu *v);
 
@@ -182,8 +184,9 @@ static inline enum verdict nested_reflect(struct vcpu *v, u32 reason, u64 qualif
 	return REFLECT;
 }
 
-/* From L2 to L1 as nested->exit says; VMCS02 is current before, VMCS01 after. */
+/* From L2 to L1 as nested->exit says, or as VMCS02 does; that is current before, VMCS01 after. */
 void nested_leave(struct vcpu *v);
+void nested_leave_as_told(struct vcpu *v, u32 reason);	/* below EXIT_REASONS: all of the exit reason that it has */
 
 /* ---- hypapp.c: asked if the hypapp has such an entry; with VMCS02 current ---- */
 

@@ -293,8 +293,7 @@ static void follow_controls(const struct vcpu *v, struct nested_vmcs *c)
 		write_pages(m);		/* alone: what is merged stays */
 	c->changed |= HOT_BY_CONTROLS;
 	c->vpid_moves = 0;
-	c->eptp12 = secondary_controls(m) & SECONDARY_EPT ? m->EPTP : 0;
-	c->eptp12_ready = NO_EPTP;
+	nested_use_eptp12(c, secondary_controls(m) & SECONDARY_EPT ? m->EPTP : 0);
 	c->primary12 = m->PRIMARY_CTRLS;
 	c->each_entry = (c->each_entry & EACH_BY_GUEST) | wants_each_entry(m);
 	c->behind_after = vmcs02_behind_after(m);

@@ -77,7 +77,7 @@ void vmcs02_write_pages(struct nested_vmcs *c);
 u32 vmcs02_behind_after(const struct vmcs12 *m);
 
 /* L2's CR0 after an exit: what VMCS02 has, but for CD and NW. */
-static inline u64 vmcs02_guest_cr0(const struct nested_vmcs *c) { return vmcs_read(GUEST_CR0) | c->cd_nw; }
+static inline uptr vmcs02_guest_cr0(const struct nested_vmcs *c) { return vmcs_read_natural(GUEST_CR0) | c->cd_nw; }
 
 /* Fetches the groups of @groups into c->m. */
 void vmcs02_fetch(struct nested_vmcs *c, u32 groups);

@@ -21,6 +21,8 @@ u32 vmcs02_behind_after(const struct vmcs12 *m)
 	return behind;
 }
 
+#define FETCH(m, name) ((m)->name = (__typeof__((m)->name))vmcs_read(name))
+
 static void fetch_segments(struct vmcs12 *m)
 {
 	for (u32 i = 0; i < 8; i++) {
@@ -29,12 +31,12 @@ static void fetch_segments(struct vmcs12 *m)
 		(&m->GUEST_ES_SELECTOR)[i] = (u16)vmcs_read((enum vmcs_field)(GUEST_ES_SELECTOR + step));
 		(&m->GUEST_ES_LIMIT)[i] = (u32)vmcs_read((enum vmcs_field)(GUEST_ES_LIMIT + step));
 		(&m->GUEST_ES_AR)[i] = (u32)vmcs_read((enum vmcs_field)(GUEST_ES_AR + step));
-		(&m->GUEST_ES_BASE)[i] = vmcs_read((enum vmcs_field)(GUEST_ES_BASE + step));
+		(&m->GUEST_ES_BASE)[i] = (vmcs12_WNAT)vmcs_read((enum vmcs_field)(GUEST_ES_BASE + step));
 	}
-	m->GUEST_GDTR_LIMIT = vmcs_read32(GUEST_GDTR_LIMIT);
-	m->GUEST_GDTR_BASE = vmcs_read(GUEST_GDTR_BASE);
-	m->GUEST_IDTR_LIMIT = vmcs_read32(GUEST_IDTR_LIMIT);
-	m->GUEST_IDTR_BASE = vmcs_read(GUEST_IDTR_BASE);
+	FETCH(m, GUEST_GDTR_LIMIT);
+	FETCH(m, GUEST_GDTR_BASE);
+	FETCH(m, GUEST_IDTR_LIMIT);
+	FETCH(m, GUEST_IDTR_BASE);
 }
 
 static void fetch_guest(struct nested_vmcs *c, u32 behind)
@@ -42,27 +44,27 @@ static void fetch_guest(struct nested_vmcs *c, u32 behind)
 	struct vmcs12 *m = c->m;
 
 	m->GUEST_CR0 = vmcs02_guest_cr0(c);
-	m->GUEST_CR4 = vmcs_read(GUEST_CR4);
-	m->GUEST_ACTIVITY_STATE = vmcs_read32(GUEST_ACTIVITY_STATE);
-	m->GUEST_PENDING_DBG = vmcs_read(GUEST_PENDING_DBG);
-	m->GUEST_SYSENTER_CS = vmcs_read32(GUEST_SYSENTER_CS);
-	m->GUEST_SYSENTER_ESP = vmcs_read(GUEST_SYSENTER_ESP);
-	m->GUEST_SYSENTER_EIP = vmcs_read(GUEST_SYSENTER_EIP);
+	FETCH(m, GUEST_CR4);
+	FETCH(m, GUEST_ACTIVITY_STATE);
+	FETCH(m, GUEST_PENDING_DBG);
+	FETCH(m, GUEST_SYSENTER_CS);
+	FETCH(m, GUEST_SYSENTER_ESP);
+	FETCH(m, GUEST_SYSENTER_EIP);
 	if (behind & BEHIND_DEBUG) {
-		m->GUEST_DEBUGCTL = vmcs_read(GUEST_DEBUGCTL);
-		m->GUEST_DR7 = vmcs_read(GUEST_DR7);
+		FETCH(m, GUEST_DEBUGCTL);
+		FETCH(m, GUEST_DR7);
 	}
 	if (behind & BEHIND_PAT)
-		m->GUEST_PAT = vmcs_read(GUEST_PAT);
+		FETCH(m, GUEST_PAT);
 	if (behind & BEHIND_EFER)
-		m->GUEST_EFER = vmcs_read(GUEST_EFER);
+		FETCH(m, GUEST_EFER);
 	if (behind & BEHIND_PERF)
-		m->GUEST_PERF_GLOBAL_CTRL = vmcs_read(GUEST_PERF_GLOBAL_CTRL);
+		FETCH(m, GUEST_PERF_GLOBAL_CTRL);
 	if (behind & BEHIND_PDPTE) {
-		m->GUEST_PDPTE0 = vmcs_read(GUEST_PDPTE0);
-		m->GUEST_PDPTE1 = vmcs_read(GUEST_PDPTE1);
-		m->GUEST_PDPTE2 = vmcs_read(GUEST_PDPTE2);
-		m->GUEST_PDPTE3 = vmcs_read(GUEST_PDPTE3);
+		FETCH(m, GUEST_PDPTE0);
+		FETCH(m, GUEST_PDPTE1);
+		FETCH(m, GUEST_PDPTE2);
+		FETCH(m, GUEST_PDPTE3);
 	}
 }
 

@@ -19,15 +19,12 @@ static const struct field {
 #define IF(which, name)	{ { CAP_##which, which##_##name } }
 #define EITHER(which, name, other, its_name) { { CAP_##which, which##_##name }, { CAP_##other, other##_##its_name } }
 #define FIELD(name, encoding, width, group, shadowed, exists) \
-	{ encoding, { MASK_##width, offsetof(struct vmcs12, name), width, GROUP_BIT(GROUP_##group), SLOT_##shadowed(name) }, \
-	  shadowed, exists },
-#define MASK_W16	0xffffull
-#define MASK_W32	0xffffffffull
-#define MASK_W64	(~0ull)
-#define MASK_WNAT	(~0ull)
-#define SLOT_NOT(name)		HOT_FIELDS
-#define SLOT_READ(name)		HOT_##name
-#define SLOT_WRITE(name)	HOT_##name
+	{ encoding, { MASK(vmcs12_##width), offsetof(struct vmcs12, name), sizeof(vmcs12_##width), GROUP_BIT(GROUP_##group), \
+		      SLOT_##shadowed(name) }, shadowed, exists },
+#define MASK(type)		((type)~0ull)
+#define SLOT_NOT(name)		HOT_FIELDS, 0
+#define SLOT_READ(name)		HOT_##name, SLOT_HOT
+#define SLOT_WRITE(name)	HOT_##name, SLOT_HOT
 #include "vmx/vmcs_fields.def"
 #undef FIELD
 };
@@ -46,13 +43,33 @@ static bool exists(const struct vmx_caps_offered *caps, const struct field *f)
 	return f->need[0].cap == CAPS || offered(caps, &f->need[0]) || offered(caps, &f->need[1]);
 }
 
+static void add(struct vmcs12_map *map, u32 *count, u32 encoding, struct vmcs12_slot slot)
+{
+	map->slots[++*count] = slot;
+	map->slot_of[encoding] = (u8)*count;
+}
+
 void vmcs12_map_fields(struct vmcs12_map *map, const struct vmx_caps_offered *caps)
 {
+	bool may_write_any = caps->msr[CAP_MISC] & MISC_WRITE_ANY_FIELD;
+	u32 count = 0;
+
 	memset(map, 0, sizeof(*map));
+	map->slots[0].special = SLOT_NONE;
 	for (u32 i = 0; i < ARRAY_SIZE(fields); i++) {
-		map->slots[1 + i] = fields[i].slot;
-		if (exists(caps, &fields[i]))
-			map->slot_of[fields[i].encoding >> 1] = (u8)(1 + i);
+		struct vmcs12_slot slot = fields[i].slot;
+
+		if (!exists(caps, &fields[i]))
+			continue;
+		if (slot.group == GROUP_BIT(GROUP_EXIT_INFO) && !may_write_any)
+			slot.special |= SLOT_READ_ONLY;
+		add(map, &count, fields[i].encoding, slot);
+		if (vmcs_width_of(fields[i].encoding) != W64)
+			continue;
+		slot.mask = ~0u;
+		slot.offset += sizeof(u32);
+		slot.bytes = sizeof(u32);
+		add(map, &count, fields[i].encoding + 1, slot);
 	}
 }
 

@@ -14,7 +14,7 @@
 typedef u16 vmcs12_W16;
 typedef u32 vmcs12_W32;
 typedef u64 vmcs12_W64;
-typedef u64 vmcs12_WNAT;
+typedef uptr vmcs12_WNAT;		/* an L1 of the i386 hypervisor has 32 bits */
 
 struct vmcs12 {
 	u32 revision;
@@ -23,19 +23,27 @@ struct vmcs12 {
 #define FIELD(name, encoding, width, ...) vmcs12_##width name;
 #include "vmx/vmcs_fields.def"
 #undef FIELD
+	u64 unused;			/* eight bytes from any field on are in it */
 };
 _Static_assert(offsetof(struct vmcs12, revision) == 0 && offsetof(struct vmcs12, abort) == 4, "SDM table 25-1");
 _Static_assert(sizeof(struct vmcs12) <= PAGE_SIZE, "VMCS12 fits the page that L1 gives");
 
 #define GROUP_BIT(group)	BIT(group)	/* of enum vmcs_group */
 
-/* Where an encoding's field lies. */
+/* What an encoding reaches: a field, or the high half of a 64-bit one. */
 struct vmcs12_slot {
-	u64 mask;		/* the field's bits */
+	u64 mask;		/* its bits */
 	u16 offset;		/* in struct vmcs12 */
-	u8 width;		/* enum vmcs_width */
-	u8 group;		/* a bit: GROUP_BIT(); exit information is read-only to an L1 without MISC_WRITE_ANY_FIELD */
+	u8 bytes;
+	u8 group;		/* a bit: GROUP_BIT() */
 	u8 hot;			/* enum hot_field, HOT_FIELDS if it isn't hot */
+	u8 special;		/* enum slot_special; 0: no more to it */
+};
+
+enum slot_special {
+	SLOT_NONE = BIT(0),
+	SLOT_READ_ONLY = BIT(1),	/* exit information, of an L1 without MISC_WRITE_ANY_FIELD (SDM A.6): VMfail 13 */
+	SLOT_HOT = BIT(2),
 };
 
 /* The hot fields: those that the field table calls shadowed. A set of them is a u32 with a bit for each. */
@@ -58,21 +66,28 @@ _Static_assert(HOT_FIELDS < 32, "a set of hot fields is a u32");
 
 /* SDM 25.11.2: an encoding is width (14:13), type (11:10), index (9:1), and access to the high half (0). */
 #define VMCS_ENCODINGS		0x7000u
-#define VMCS_ENCODING_HIGH	1ull
 #define VMCS_INDEX(encoding)	((u32)(encoding) >> 1 & 0x1ff)
 
 enum vmcs12_count {
-#define FIELD(name, ...) VMCS12_COUNT_##name,
+#define COUNT_W16(name)
+#define COUNT_W32(name)
+#define COUNT_W64(name)	VMCS12_COUNT_HIGH_##name,
+#define COUNT_WNAT(name)
+#define FIELD(name, encoding, width, ...) VMCS12_COUNT_##name, COUNT_##width(name)
 #include "vmx/vmcs_fields.def"
 #undef FIELD
-	VMCS12_FIELDS
+#undef COUNT_W16
+#undef COUNT_W32
+#undef COUNT_W64
+#undef COUNT_WNAT
+	VMCS12_SLOTS
 };
-_Static_assert(VMCS12_FIELDS < 256, "a byte for each");
+_Static_assert(1 + VMCS12_SLOTS <= 256, "a byte for each");
 
-/* The fields that L1's VMX has, by encoding; 0: none. */
+/* What L1's VMX has, by encoding; the first slot stands for nothing. */
 struct vmcs12_map {
-	struct vmcs12_slot slots[1 + VMCS12_FIELDS];
-	u8 slot_of[VMCS_ENCODINGS / 2];
+	struct vmcs12_slot slots[1 + VMCS12_SLOTS];
+	u8 slot_of[VMCS_ENCODINGS];
 };
 
 void vmcs12_map_fields(struct vmcs12_map *map, const struct vmx_caps_offered *caps);
@@ -81,53 +96,45 @@ void vmcs12_map_fields(struct vmcs12_map *map, const struct vmx_caps_offered *ca
 u64 vmcs12_enum(const struct vmx_caps_offered *caps);
 
 /*
- * VMREAD's and VMWRITE's encoding operand, all 64 bits of it (an L1 outside 64-bit mode has 32). NULL: L1 has no such
+ * VMREAD's and VMWRITE's encoding operand, all 64 bits of it (an L1 outside 64-bit mode has 32). SLOT_NONE: L1 has no such
  * field, VMfail 12.
  */
-static inline const struct vmcs12_slot *vmcs12_field(const struct vmcs12_map *map, u64 encoding)
+static inline const struct vmcs12_slot *vmcs12_slot(const struct vmcs12_map *map, u64 encoding)
 {
-	const struct vmcs12_slot *slot;
-	u32 number;
+	const struct vmcs12_slot *slot = &map->slots[encoding < VMCS_ENCODINGS ? map->slot_of[encoding] : 0];
 
-	if (encoding >= VMCS_ENCODINGS)
-		return NULL;
-	number = map->slot_of[encoding >> 1];
-	if (number == 0)
-		return NULL;
-	slot = &map->slots[number];
 	__asm__("" : "+r"(slot));		/* the compiler is not to compute it again at each use */
-	if (encoding & VMCS_ENCODING_HIGH && slot->width != W64)
-		return NULL;
-	if (!slot)
-		__builtin_unreachable();	/* it has forgotten that, too */
 	return slot;
 }
 
-/* Eight bytes that begin with a field; the last one has as many. */
+/* The same; NULL: none. */
+static inline const struct vmcs12_slot *vmcs12_field(const struct vmcs12_map *map, u64 encoding)
+{
+	const struct vmcs12_slot *slot = vmcs12_slot(map, encoding);
+
+	return slot->special & SLOT_NONE ? NULL : slot;
+}
+
+/* Eight bytes that begin with a field. */
 typedef u64 __attribute__((aligned(1), may_alias)) vmcs12_bytes;
-_Static_assert(sizeof(struct vmcs12) == offsetof(struct vmcs12, HOST_INTR_SSP_TABLE) + sizeof(vmcs12_bytes), "none reaches beyond");
 
 /*
- * What VMREAD and VMWRITE of @encoding move, @slot being its field. Outside 64-bit mode the operand has 32 bits: a wider
- * field is read cut and written with its upper half cleared.
+ * What VMREAD and VMWRITE move. Outside 64-bit mode the operand has 32 bits: a wider field is read cut and written with its
+ * upper half cleared.
  */
-static inline u64 vmcs12_read(const struct vmcs12 *m, const struct vmcs12_slot *slot, u64 encoding, bool in_64bit_mode)
+static inline u64 vmcs12_read(const struct vmcs12 *m, const struct vmcs12_slot *slot, bool in_64bit_mode)
 {
 	u64 value = *(const vmcs12_bytes *)((const u8 *)m + slot->offset) & slot->mask;
 
-	if (encoding & VMCS_ENCODING_HIGH)
-		return value >> 32;
 	return in_64bit_mode ? value : (u32)value;
 }
 
-static inline void vmcs12_write(struct vmcs12 *m, const struct vmcs12_slot *slot, u64 encoding, u64 value, bool in_64bit_mode)
+static inline void vmcs12_write(struct vmcs12 *m, const struct vmcs12_slot *slot, u64 value, bool in_64bit_mode)
 {
 	vmcs12_bytes *to = (vmcs12_bytes *)((u8 *)m + slot->offset);
 
 	if (!in_64bit_mode)
 		value = (u32)value;
-	if (encoding & VMCS_ENCODING_HIGH)
-		value = (u32)*to | value << 32;
 	*to ^= (*to ^ value) & slot->mask;
 }
 

@@ -26,7 +26,7 @@ enum verdict l2_vmfunc(struct vcpu *v)
 		return exits(v);
 	if (eptp != c->eptp12) {
 		nested_ept_put(c);
-		c->eptp12 = eptp;
+		nested_use_eptp12(c, eptp);
 	}
 	c->m->EPTP = eptp;
 	if (caps_allow(&nested_caps, CAP_SECONDARY, SECONDARY_EPT_VE))

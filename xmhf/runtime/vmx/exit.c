@@ -77,14 +77,14 @@ enum verdict inject(struct vcpu *v, enum vector vector, int error)
 
 static inline void advance(struct vcpu *v, u32 clears)
 {
-	u64 rip = v->rip + vmcs_read32(EXIT_INSTR_LEN), flags = vmcs_read(GUEST_RFLAGS);
+	uptr length = vmcs_read_natural(EXIT_INSTR_LEN), rip = v->rip + length, flags = vmcs_read_natural(GUEST_RFLAGS);
 	u32 blocking = vmcs_read32(GUEST_INTERRUPTIBILITY);
 
-	if (__builtin_expect((rip ^ v->rip) >> 32 & 1, 0) && !(vmcs_read32(GUEST_CS_AR) & AR_LONG))
-		rip = (u32)rip;
+	if (__builtin_expect((u32)rip < (u32)length, 0) && !(vmcs_read32(GUEST_CS_AR) & AR_LONG))
+		rip = (u32)rip;		/* it came to 4 GiB */
 	vmcs_write(GUEST_RIP, rip);
 	if (flags & clears)
-		vmcs_write(GUEST_RFLAGS, flags & ~(u64)clears);
+		vmcs_write(GUEST_RFLAGS, flags & ~(uptr)clears);
 	if (__builtin_expect(blocking & (BLOCKING_STI | BLOCKING_MOV_SS), 0))
 		vmcs_write(GUEST_INTERRUPTIBILITY, blocking & ~(BLOCKING_STI | BLOCKING_MOV_SS));
 	if (__builtin_expect(flags & RFLAGS_TF, 0) && !(vmcs_read(GUEST_DEBUGCTL) & DEBUGCTL_BTF))
@@ -120,7 +120,7 @@ void vm_exit(struct vcpu *v)
 	u32 told = vmcs_read32(EXIT_REASON), reason = (u16)told;	/* above: modifiers, as for an exit from an enclave */
 	enum verdict verdict;
 
-	exit_record(v, reason, vmcs_read(GUEST_RIP));
+	exit_record(v, reason, vmcs_read_natural(GUEST_RIP));
 	if (reason >= EXIT_REASONS || !handlers[reason])
 		unknown_exit(told);
 	v->exits[reason]++;

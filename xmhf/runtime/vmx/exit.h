@@ -13,12 +13,12 @@ void exit_advance(struct vcpu *v);
 void exit_succeed(struct vcpu *v);		/* for SUCCEED */
 
 /* Notes an exit of the guest at @rip in the ring, and in v->rip. */
-static inline void exit_record(struct vcpu *v, u32 reason, u64 rip)
+static inline void exit_record(struct vcpu *v, u32 reason, uptr rip)
 {
 	struct exit_record *record;
 
 	cost(XMHF_COST_EXIT);
-	v->ring_at = (v->ring_at + sizeof(*record)) % sizeof(v->ring);
+	v->ring_at += sizeof(*record);
 	record = (struct exit_record *)((u8 *)v->ring + v->ring_at);
 	record->reason = reason;
 	record->rip = v->rip = rip;

@@ -51,10 +51,9 @@ enum verdict {
 	SHUT_DOWN		/* the guest shut itself down: reset the machine */
 };
 
-#define EXIT_RING	16	/* a power of two */
-
-struct exit_record { u64 rip; u32 reason; };	/* of L2 with EXIT_OF_L2 */
+struct exit_record { uptr rip; u32 reason; };	/* of L2 with EXIT_OF_L2 */
 #define EXIT_OF_L2	BIT(16)
+#define EXIT_RING	(256 / sizeof(struct exit_record))
 
 struct vcpu {
 	union gprs regs;
@@ -80,12 +79,12 @@ struct vcpu {
 	void *vmxon_region;
 	u64 vmcs01;			/* its region */
 	struct nested *nested;		/* nested/state.h */
-	u64 rip;			/* of the guest, at this exit */
+	uptr rip;			/* of the guest, at this exit */
 	u32 exit_tsc;			/* low half of the TSC at this exit */
 	u64 root_ticks;			/* TSC ticks spent in root mode since the first entry */
 	u32 init_ticks;			/* the longest handling of an INIT so far, in TSC ticks */
 	u64 exits[EXIT_REASONS];
-	u32 ring_at;			/* offset of the latest record */
+	u8 ring_at;			/* offset of the latest record; it wraps with the ring */
 	struct exit_record ring[EXIT_RING];
 	u64 gdt[5];
 	u8 tss[104];

@@ -48,6 +48,7 @@ static inline u64 vmcs_read(enum vmcs_field field)
 }
 
 static inline u32 vmcs_read32(enum vmcs_field field) { return (u32)vmread_raw(field); }
+static inline uptr vmcs_read_natural(enum vmcs_field field) { return vmread_raw(field); }	/* all but 64-bit fields */
 
 static inline void vmcs_write(enum vmcs_field field, u64 value)
 {
@@ -63,8 +64,10 @@ static inline void vmcs_write_from(enum vmcs_field field, const u64 *value)
 
 	cost(XMHF_COST_FIELD);
 	__asm__ volatile("vmwrite %0, %1" : : "m"(*part), "r"((uptr)field) : "cc");
-	if (sizeof(uptr) == 4 && vmcs_width_of(field) == W64)
-		vmwrite_raw(field + 1, part[1]);
+	if (sizeof(uptr) == 4 && vmcs_width_of(field) == W64) {
+		cost(XMHF_COST_FIELD);
+		__asm__ volatile("vmwrite %0, %1" : : "m"(part[1]), "r"((uptr)field + 1) : "cc");
+	}
 }
 
 /* Reads any encoding; false if this CPU hasn't that field. */

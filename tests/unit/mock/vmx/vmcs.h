@@ -5,16 +5,19 @@
 
 #define vmcs_read hardware_vmcs_read
 #define vmcs_read32 hardware_vmcs_read32
+#define vmcs_read_natural hardware_vmcs_read_natural
 #define vmcs_write hardware_vmcs_write
 #define vmx_invvpid hardware_vmx_invvpid
 #include_next "vmx/vmcs.h"
 #undef vmcs_read
 #undef vmcs_read32
+#undef vmcs_read_natural
 #undef vmcs_write
 #undef vmx_invvpid
 
 u64 vmcs_read(enum vmcs_field field);
 u32 vmcs_read32(enum vmcs_field field);
+uptr vmcs_read_natural(enum vmcs_field field);
 void vmcs_write(enum vmcs_field field, u64 value);
 bool vmx_invvpid(enum invvpid_kind kind, u16 vpid, u64 linear);
 
