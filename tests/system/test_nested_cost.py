@@ -26,6 +26,7 @@ BOUNDS = {
     "hlt_full": (700, *ROUND_TRIP),
     "inject_extint_cpuid": (700, 2, 66, 4, 0, 0, 0),
     "cpuid_full_tsc_offset": (2750, 3, 170, 7, 0, 0, 0),
+    "cpuid_full_guest_state": (1400, 2, 175, 4, 0, 0, 0),
     "cpuid_full_plain": (1300, 2, 80, 5, 0, 2, 0),
     "vmread_exit_reason": (3, 0, 0, 0, 0, 0, 0),
     "vmwrite_guest_rip": (3, 0, 0, 0, 0, 0, 0),

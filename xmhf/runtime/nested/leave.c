@@ -6,6 +6,7 @@
 #include "nested/exit_info.h"
 #include "nested/host_state.h"
 #include "nested/switch.h"
+#include "nested/wide.h"
 
 /* VMX-abort indicators, SDM 28.7. */
 enum { ABORT_STORE_MSR = 1, ABORT_PDPTES = 2, ABORT_LOAD_MSR = 4 };
@@ -113,7 +114,9 @@ static NOINLINE u32 save_some(struct nested_vmcs *c, u32 reason)
 		TAKE(GUEST_INTR_STATUS);
 	if (c->each_exit & LEAVE_TIMER)
 		SET(PREEMPTION_TIMER, reason == EXIT_PREEMPTION_TIMER ? 0 : vmcs_read(PREEMPTION_TIMER));
-	return c->each_exit & LEAVE_PML ? changed | HOT(GUEST_PML_INDEX) : changed;	/* ept_event.c moves it */
+	if (c->each_exit & LEAVE_PML)
+		changed |= HOT(GUEST_PML_INDEX);	/* ept_event.c moves it */
+	return c->each_exit & LEAVE_WIDE ? changed | wide_leave(c) : changed;
 }
 
 static inline u32 save_guest(const struct nested *n, struct nested_vmcs *c, u64 rip)
@@ -130,9 +133,9 @@ static inline u32 save_guest(const struct nested *n, struct nested_vmcs *c, u64 
 		SET(ENTRY_INTR_INFO, m->ENTRY_INTR_INFO & ~INTR_VALID);
 	if (n->nmi_blocked)
 		SET(GUEST_INTERRUPTIBILITY, m->GUEST_INTERRUPTIBILITY | BLOCKING_NMI);
-	if (c->each_exit & (LEAVE_IA32E | LEAVE_TIMER | LEAVE_VIRTUAL_INTR | LEAVE_PML))
-		changed |= save_some(c, n->exit.reason);
 	c->behind = c->behind_after;
+	if (c->each_exit & (LEAVE_IA32E | LEAVE_TIMER | LEAVE_VIRTUAL_INTR | LEAVE_PML | LEAVE_WIDE))
+		changed |= save_some(c, n->exit.reason);
 	return changed;
 }
 
