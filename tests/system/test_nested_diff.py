@@ -79,6 +79,7 @@ PROGRAMS = (
     Program("vmx_ept_log", models=(SKYLAKE, ARROW_LAKE), **TALKS),
     Program("vmx_operands_ept", models=(SKYLAKE,), **TALKS),
     Program("vmx_shadowing", models=(SKYLAKE,), **TALKS),
+    Program("vmx_guest_state", **TALKS),
     Program("vmx_toggles", models=(IVY_BRIDGE, ARROW_LAKE), **TALKS),
     Program("vmx_inject", models=(HASWELL, ARROW_LAKE)),
     Program("vmx_exceptions"),

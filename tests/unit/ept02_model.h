@@ -96,13 +96,18 @@ static bool lookup(void *ctx, gpa1_t at, struct ept_leaf *leaf)
 	return true;
 }
 
-static u64 *l1_page(void *ctx, gpa1_t page, bool *writable)
+static u64 leaf01_of(gpa1_t page)
 {
 	struct ept_leaf leaf;
 
+	return ept_lookup(&m.ept01, page, &leaf) ? leaf.hpa.at | leaf.rights | EPT_ENTRY_LEAF : 0;
+}
+
+static u64 *l1_page(void *ctx, gpa1_t page, u64 leaf01, bool *writable)
+{
 	(void)ctx;
-	*writable = (page.at >> PAGE_SHIFT) % 3 != 0 &&		/* some are marked by l1_cmpxchg() */
-		    ept_lookup(&m.ept01, page, &leaf) && (leaf.rights & EPT_W);
+	CHECK(!leaf01 || leaf01 == leaf01_of(page));
+	*writable = (page.at >> PAGE_SHIFT) % 3 != 0 && (leaf01_of(page) & EPT_W);	/* some are marked by l1_cmpxchg() */
 	CHECK((page.at & PAGE_MASK) == 0);
 	return page.at - TABLES12_AT < TABLES12 * PAGE_SIZE ? m.table12[(page.at - TABLES12_AT) >> PAGE_SHIFT] : NULL;
 }
@@ -134,14 +139,15 @@ static const struct ept02_ops ept02_ops = { lookup, l1_page, l1_cmpxchg, flush02
 
 static u32 table_number(gpa1_t page) { return (u32)((page.at - TABLES12_AT) >> PAGE_SHIFT); }
 
-static void track(void *ctx, gpa1_t page)
+static u64 track(void *ctx, gpa1_t page)
 {
 	(void)ctx;
 	if (table_number(page) >= TABLES12)
-		return;
+		return 0;
 	CHECK(!m.tracked[table_number(page)]);
 	m.tracked[table_number(page)] = true;
 	m.changed[table_number(page)] = false;
+	return table_number(page) % 2 ? leaf01_of(page) : 0;
 }
 
 static void untrack(void *ctx, gpa1_t page)

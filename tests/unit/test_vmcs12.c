@@ -195,7 +195,7 @@ PROMISE(shadowed_fields_need_no_exit)
 	static u8 reads[PAGE_SIZE], writes[PAGE_SIZE];
 
 	offer_all();
-	vmcs12_shadow_bitmaps(&map, reads, writes);
+	vmcs12_shadow_bitmaps(&map, false, reads, writes);
 	assert_false(exits(reads, GUEST_RIP) || exits(writes, GUEST_RIP));
 	assert_false(exits(reads, EXIT_REASON));
 	assert_true(exits(writes, EXIT_REASON));
@@ -206,11 +206,29 @@ PROMISE(shadowed_fields_need_no_exit)
 		assert_true(exits(reads, encoding) || vmcs12_field(&map, encoding));
 	}
 	exists_without(CAP_SECONDARY, SECONDARY_PML, GUEST_PML_INDEX);
-	vmcs12_shadow_bitmaps(&map, reads, writes);
+	vmcs12_shadow_bitmaps(&map, false, reads, writes);
 	assert_true(exits(reads, GUEST_PML_INDEX) && exits(writes, GUEST_PML_INDEX));
+}
+
+PROMISE(wide_shadowing_needs_none_for_segments_control_registers_and_dr7_either)
+{
+	static const u32 wide[] = { GUEST_ES_SELECTOR, GUEST_CS_AR, GUEST_IDTR_LIMIT, GUEST_GS_BASE, GUEST_CR0, GUEST_CR3, GUEST_CR4, GUEST_DR7 };
+	static u8 reads[2][PAGE_SIZE], writes[2][PAGE_SIZE];
+
+	offer_all();
+	for (u32 i = 0; i < 2; i++)
+		vmcs12_shadow_bitmaps(&map, i, reads[i], writes[i]);
+	for (u32 i = 0; i < ARRAY_SIZE(wide); i++) {
+		assert_true(exits(writes[0], wide[i]));
+		assert_false(exits(reads[1], wide[i]) || exits(writes[1], wide[i]));
+	}
+	for (u32 i = 0; i < PAGE_SIZE; i++)
+		assert_int_equal((reads[1][i] & ~reads[0][i]) | (writes[1][i] & ~writes[0][i]), 0);
+	assert_true(exits(reads[1], GUEST_SYSENTER_CS) && exits(writes[1], HOST_CR0) && exits(writes[1], EXIT_REASON));
 }
 
 RUN(T(each_field_has_bytes_of_its_own), T(a_member_is_what_its_encoding_reaches), T(no_other_encoding_is_a_field),
     T(the_high_half_of_a_64_bit_field_is_at_the_odd_encoding), T(a_32_bit_operand_reads_the_low_half_and_clears_the_high_one),
     T(what_exits_report_is_read_only), T(a_field_exists_if_its_control_may_be_1), T(either_of_two_controls_brings_a_guest_msr),
-    T(vmcs_enum_is_the_highest_index_there_is), T(shadowed_fields_need_no_exit))
+    T(vmcs_enum_is_the_highest_index_there_is), T(shadowed_fields_need_no_exit),
+    T(wide_shadowing_needs_none_for_segments_control_registers_and_dr7_either))

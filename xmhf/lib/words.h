@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Comparing memory by words, as one string instruction. */
+/* Memory by words, as one string instruction. */
 #ifndef LIB_WORDS_H
 #define LIB_WORDS_H
 
@@ -19,6 +19,12 @@ static ALWAYS_INLINE uptr words_same(const void *a, const void *b, uptr count)
 
 	__asm__ volatile(REPE_CMPS : "+S"(a), "+D"(b), "+c"(left), "=@ccz"(same) : : "memory");
 	return count - left - !same;
+}
+
+/* Sets all bits of @count words of 32 bits. */
+static ALWAYS_INLINE void words_set(u32 *to, uptr count)
+{
+	__asm__ volatile("rep stosl" : "+D"(to), "+c"(count) : "a"(~0u) : "memory");
 }
 
 #endif

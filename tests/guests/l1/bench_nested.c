@@ -208,6 +208,36 @@ static void with_control(void)
 	tell_rounds("cpuid_full_tsc_offset", advance_with_control);
 }
 
+/* L1 writes segments and control registers on the way, as it does that loads host state for a hypervisor in its guest. */
+static const u16 guest_state[] = {
+#define OF_GUEST_SEG(encoding)	encoding,
+#define OF_GUEST(encoding)
+#define OF_CONTROL(encoding)
+#define OF_HOST(encoding)
+#define OF_EXIT_INFO(encoding)
+#define FIELD(name, encoding, width, group, shadowed, exists) OF_##group(encoding)
+#include "../../../xmhf/runtime/vmx/vmcs_fields.def"
+#undef FIELD
+	GUEST_CR0, GUEST_CR3, GUEST_CR4, GUEST_DR7,
+};
+static uptr guest_values[ARRAY_SIZE(guest_state)];
+
+static u32 advance_with_guest_state(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(guest_state); i++)
+		vmwrite(guest_state[i], guest_values[i]);
+	return advance();
+}
+
+static void with_guest_state(void)
+{
+	start(code_cpuid, code_cpuid_end);
+	expected = EXIT_CPUID;
+	for (u32 i = 0; i < ARRAY_SIZE(guest_state); i++)
+		guest_values[i] = vmread(guest_state[i]);
+	tell_rounds("cpuid_full_guest_state", advance_with_guest_state);
+}
+
 /* Only what a VMCS must have; L2 has MSRs of L1's, and no VPID. */
 static void plain(void)
 {
@@ -507,6 +537,7 @@ void guest_main(void)
 		full(&fulls[i]);
 	fields();
 	with_control();
+	with_guest_state();
 	plain();
 	injection();
 	invalidations();

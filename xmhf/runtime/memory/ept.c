@@ -64,7 +64,7 @@ bool ept_lookup(const struct ept *ept, gpa1_t at, struct ept_leaf *out)
 	offset = at.at & (out->size - 1);
 	out->from.at = at.at - offset;
 	out->hpa.at = entry ? (entry & EPT_ENTRY_ADDRESS) + offset : 0;
-	out->rights = (enum ept_rights)((entry & EPT_ENTRY_RIGHTS) | (entry & EPT_ENTRY_HELD ? EPT_W : 0));
+	out->rights = ept_entry_rights(entry);
 	out->type = ept_entry_type(entry);
 	return out->mapped;
 }

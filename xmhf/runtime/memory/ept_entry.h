@@ -51,13 +51,14 @@ _Static_assert((EPT_ENTRY_RIGHTS | EPT_ENTRY_TYPE | EPT_ENTRY_IPAT | EPT_ENTRY_L
 	       "bits 9:0 of an entry are all named");
 _Static_assert(MEMTYPE_WB << EPT_ENTRY_TYPE_SHIFT <= EPT_ENTRY_TYPE, "a memory type fits its field");
 
-/* Bytes that an entry at @level (1 to 4) spans. */
-static inline u64 ept_span(u32 level) { return 1ull << (PAGE_SHIFT + 9 * (level - 1)); }
+/* Bytes that an entry at @level (1 to 4) spans, and as a power of two. */
+static inline u32 ept_shift(u32 level) { return PAGE_SHIFT + 9 * (level - 1); }
+static inline u64 ept_span(u32 level) { return 1ull << ept_shift(level); }
 
 /* Which entry of its table at @level translates @at. */
 static inline u32 ept_index(u64 at, u32 level)
 {
-	return (u32)(at >> (PAGE_SHIFT + 9 * (level - 1))) & (EPT_ENTRIES - 1);
+	return (u32)(at >> ept_shift(level)) & (EPT_ENTRIES - 1);
 }
 
 static inline enum memory_type ept_entry_type(u64 entry)
@@ -67,6 +68,12 @@ static inline enum memory_type ept_entry_type(u64 entry)
 
 /* Does the CPU find a translation or a table here? (SDM 29.3.2: else bits 63:3 are ignored, nothing is cached.) */
 static inline bool ept_entry_present(u64 entry) { return (entry & EPT_ENTRY_RIGHTS) != 0; }
+
+/* What a leaf of EPT01 allows, be it held back at the moment. */
+static inline enum ept_rights ept_entry_rights(u64 leaf)
+{
+	return (enum ept_rights)((leaf & EPT_ENTRY_RIGHTS) | (leaf & EPT_ENTRY_HELD ? EPT_W : 0));
+}
 
 /*
  * The tables are identity mapped, in the runtime as in the host tests: an entry's address field

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tracked pages: a table by page number, the leaves that tell, and who has to be told. */
+#include "lib/string.h"
 #include "machine/lock.h"
 #include "machine/log.h"
 #include "memory/ept01.h"
@@ -50,6 +51,7 @@ void track_init(void *memory, u32 n, u32 watches, u64 caps)
 		looks[i] = &never;
 	listed_count = 0;
 	watches_left = watches;
+	memset(pages, 0, n * sizeof(*pages));
 	used = 0;
 	free_pages = due = NULL;
 }
@@ -78,7 +80,9 @@ static struct track_page *begin(gpa1_t at)
 		p = free_pages ? free_pages : &pages[used++];
 		if (free_pages)
 			free_pages = p->next;
-		*p = (struct track_page){ .at = at, .writes = p->writes, .next = *head };
+		p->at = at;
+		p->exposed = false;
+		p->next = *head;
 		if (pool_bytes_free() >= POOL_EMPTY)
 			p->leaf = ept_track(&ept01, at);
 		*head = p;
@@ -236,9 +240,12 @@ void track_expose(gpa1_t page)
 
 /* ---- many pages ---- */
 
-void track_add(gpa1_t page)
+u64 track_add(gpa1_t page)
 {
-	list_add(begin(page));
+	struct track_page *p = begin(page);
+
+	list_add(p);
+	return p->leaf ? ept_entry_get(p->leaf) : 0;
 }
 
 void track_remove(gpa1_t page)

@@ -27,8 +27,8 @@ struct track_page {
 void track_init(void *memory, u32 pages, u32 watches, u64 caps);
 size_t track_bytes(u32 pages);
 
-/* Pages that track_take() gives. At most as many as there is room for. */
-void track_add(gpa1_t page);
+/* Pages that track_take() gives. At most as many as there is room for. Returns EPT01's leaf for it; 0: not known. */
+u64 track_add(gpa1_t page);
 void track_remove(gpa1_t page);
 
 /*

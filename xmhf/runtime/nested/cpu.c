@@ -7,7 +7,7 @@
 #include "vmx/setup.h"
 
 bool nested_shadowing;
-static u8 *vmread_bitmap, *vmwrite_bitmap;
+u8 *nested_vmread_bitmap[2], *nested_vmwrite_bitmap[2];
 
 #define NESTED_PAGES	((sizeof(struct nested) + PAGE_MASK) >> PAGE_SHIFT)
 _Static_assert(NESTED_PAGES == 1, "struct nested is a page");
@@ -55,11 +55,16 @@ void nested_shadowing_init(void)
 
 	if (!has || !(vmx_caps.misc & MISC_WRITE_ANY_FIELD))
 		return;
-	vmread_bitmap = pool_page();
-	vmwrite_bitmap = pool_page();
-	nested_shadowing = vmread_bitmap && vmwrite_bitmap;
-	if (nested_shadowing)
-		vmcs12_shadow_bitmaps(&nested_map, vmread_bitmap, vmwrite_bitmap);
+	for (u32 wide = 0; wide < 2; wide++) {
+		u8 *bitmaps = pool_block(2);
+
+		if (!bitmaps)
+			return;
+		nested_vmread_bitmap[wide] = bitmaps;
+		nested_vmwrite_bitmap[wide] = bitmaps + PAGE_SIZE;
+		vmcs12_shadow_bitmaps(&nested_map, wide, bitmaps, bitmaps + PAGE_SIZE);
+	}
+	nested_shadowing = true;
 }
 
 void nested_cpu_setup(struct vcpu *v)
@@ -71,7 +76,7 @@ void nested_cpu_setup(struct vcpu *v)
 			panic("CPU %u: VMCLEAR failed", v->index);
 	}
 	if (nested_shadowing) {
-		vmcs_write(VMREAD_BITMAP, (uptr)vmread_bitmap);
-		vmcs_write(VMWRITE_BITMAP, (uptr)vmwrite_bitmap);
+		vmcs_write(VMREAD_BITMAP, (uptr)nested_vmread_bitmap[0]);
+		vmcs_write(VMWRITE_BITMAP, (uptr)nested_vmwrite_bitmap[0]);
 	}
 }

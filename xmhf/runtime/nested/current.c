@@ -5,6 +5,7 @@
 #include "nested/bitmaps.h"
 #include "nested/hot.h"
 #include "nested/vmcs02.h"
+#include "nested/wide.h"
 #include "vmx/setup.h"
 
 struct nested_vmcs *nested_cached(struct vcpu *v, u64 at)
@@ -95,6 +96,8 @@ struct nested_vmcs *nested_cache(struct vcpu *v, u64 at)
 		c->behind = 0;
 		c->changed = HOT_ALL;
 		c->shadow_is_old = true;
+		c->wide = false;
+		c->wide_seen = 0;
 	}
 	c->at = at;
 	c->cleared = NO_VMCS;
@@ -116,8 +119,10 @@ void nested_make_current(struct vcpu *v, struct nested_vmcs *c)
 		nested_shadow_out(v, c, HOT_ALL);
 		c->shadow_is_old = false;
 	}
-	if (nested_shadowing)
-		vmcs_write(VMCS_LINK_POINTER, c ? c->shadow : ~0ull);
+	if (!nested_shadowing)
+		return;
+	vmcs_write(VMCS_LINK_POINTER, c ? c->shadow : ~0ull);
+	wide_let(v, c);
 }
 
 void nested_fetch(struct vcpu *v, struct nested_vmcs *c, u32 groups)

@@ -11,6 +11,7 @@
 #include "nested/host_state.h"
 #include "nested/switch.h"
 #include "nested/vmcs02.h"
+#include "nested/wide.h"
 #include "vmx/exit.h"
 
 /*
@@ -148,6 +149,7 @@ static enum vmfail check(struct vcpu *v, struct nested_vmcs *c, struct guest_che
 	enum vmfail fail;
 
 	facts_now(&facts, c->at);
+	wide_judge(v, c);
 	if (c->changed & HOT(PRIMARY_CTRLS) && (c->m->PRIMARY_CTRLS ^ c->primary12) & ~(u32)PRIMARY_WINDOWS)
 		c->dirty |= GROUP_BIT(GROUP_CONTROL);	/* other fields mean something else now */
 	if (injects(c) && INTR_TYPE(c->m->ENTRY_INTR_INFO) == INTR_HARDWARE)

@@ -3,7 +3,7 @@
 #include "nested/ept02_table.h"
 #include "nested/memory_type.h"
 
-#define WRITABLE_WORDS	32u		/* for each page of the pool: as many bits as L1 has pages, if the pool is RAM/512 */
+#define WRITABLE_WORDS	64u		/* for each page of the pool: as many bits as L1 has pages, if the pool is RAM/512 */
 
 /* ---- start ---- */
 
@@ -29,7 +29,7 @@ static void work_out_leaves(struct ept02 *e)
 static u64 memory12_read(void *ctx, gpa1_t at)
 {
 	bool writable;
-	const u64 *page = ept02_page(ctx, (gpa1_t){ round_down(at.at, PAGE_SIZE) }, &writable);
+	const u64 *page = ept02_page(ctx, (gpa1_t){ round_down(at.at, PAGE_SIZE) }, 0, &writable);
 
 	return ept12_entry_get(&page[(at.at & PAGE_MASK) / sizeof(u64)]);
 }
@@ -37,10 +37,7 @@ static u64 memory12_read(void *ctx, gpa1_t at)
 static bool memory12_cmpxchg(void *ctx, gpa1_t at, u64 old, u64 new)
 {
 	const struct ept02 *e = ctx;
-	const struct ept02_table *t = e->recent;
 
-	if (t && t->writable12 && at.at - t->source.at < PAGE_SIZE)
-		return __sync_bool_compare_and_swap((u64 *)(uptr)&t->from12[(at.at & PAGE_MASK) / sizeof(u64)], old, new);
 	return e->ops->cmpxchg(e->ctx, at, old, new);
 }
 
@@ -63,7 +60,7 @@ bool ept02_init(struct ept02 *e, const struct ept02_ops *ops, const struct ept02
 
 	*e = (struct ept02){ .ops = ops, .tracker = tracker, .ctx = ctx, .rules = rules, .caps = caps,
 			     .memory12 = { memory12_read, memory12_cmpxchg, e },
-			     .bucket_shift = 32 - log2_of(buckets), .writable = memory, .writable_mask = (u32)(words * 64 - 1) };
+			     .bucket_shift = 32 - log2_of(buckets), .writable = memory, .writable_mask = (u32)(words * 32 - 1) };
 	e->count = bytes < fixed ? 0 : (u32)((bytes - fixed) / (PAGE_SIZE + sizeof(*e->tables)));
 	if (e->count < EPT02_TABLES_MIN)
 		return false;
@@ -71,7 +68,7 @@ bool ept02_init(struct ept02 *e, const struct ept02_ops *ops, const struct ept02
 	e->tables = (struct ept02_table *)(e->buckets + buckets);
 	pages = (u64 *)(uptr)round_up((uptr)(e->tables + e->count + 1), PAGE_SIZE);
 	for (u32 i = e->count; i-- > 0; e->free = &e->tables[i]) {
-		e->tables[i].entries = pages + i * EPT_ENTRIES;
+		ept02_table_init(&e->tables[i], pages + i * EPT_ENTRIES);
 		e->tables[i].next = e->free;
 	}
 	e->ring = &e->tables[e->count];

@@ -26,9 +26,9 @@ struct ept02_ops {
 	bool (*lookup)(void *ctx, gpa1_t at, struct ept_leaf *leaf);
 	/*
 	 * L1's page at @page, to be read, and if @writable to be marked as L1 could, as long as ept02_drop isn't told of it.
-	 * NULL: no memory of L1's, it reads as ones. *@writable starts as false.
+	 * NULL: no memory of L1's, it reads as ones. @leaf01 is what the tracker has just said; 0: nothing.
 	 */
-	u64 *(*page)(void *ctx, gpa1_t page, bool *writable);
+	u64 *(*page)(void *ctx, gpa1_t page, u64 leaf01, bool *writable);
 	/* As in struct ept12_memory. It need not be noticed by the tracker: what A and D allow is only taken after. */
 	bool (*cmpxchg)(void *ctx, gpa1_t at, u64 old, u64 new);
 	/* Returns when no CPU uses a translation of any EPT02, or walks a table of one, older than the call. */
@@ -37,7 +37,8 @@ struct ept02_ops {
 
 /* Knows which of L1's pages changed: the pages that hold tables of EPT12. */
 struct ept02_tracker {
-	void (*track)(void *ctx, gpa1_t page);		/* writes after this call are noticed, by L1's CPUs and by us, not by L2 */
+	/* Writes after this call are noticed, by L1's CPUs and by us, not by L2. Returns EPT01's leaf for it; 0: not known. */
+	u64 (*track)(void *ctx, gpa1_t page);
 	void (*untrack)(void *ctx, gpa1_t page);
 	/*
 	 * Gives up to @max tracked pages that changed since they were tracked or given here, and how many. Whatever
@@ -76,11 +77,10 @@ struct ept02 {
 	u32 bucket_shift;
 	struct ept02_table *ring;	/* of use: ->next the latest, ->prev the oldest, for those that have none below; tables[count] */
 	struct ept02_table *recent;	/* the one used last */
-	u64 recent_region;		/* for which address of L2's, by what @recent spans */
-	u32 recent_rights;		/* on the way there */
+	gpa2_t recent_at;		/* for which address of L2's */
 	struct ept02_table *free, *limbo;	/* zeroed ones; those that a CPU may still walk */
 	u32 exposed;			/* tables of which L2 can write what they shadow: never known to be unchanged */
-	u64 *writable;			/* a bit a page of L1's (modulo their number): a leaf with W may lead there */
+	u32 *writable;			/* a bit a page of L1's (modulo their number): a leaf with W may lead there */
 	u32 writable_mask;		/* of page numbers */
 	u8 low[64][64];			/* by bits 5:0 of EPT01's leaf, then as in struct ept02_range */
 };

@@ -25,7 +25,7 @@ static enum ept02_answer answer_of(enum ept12_status status)
 /*
  * What EPT12 allows @f to do by the leaf @entry12 in the table that @t shadows, as far as EPT01 lets it; in pieces if need be.
  */
-static enum ept02_answer install(struct ept02 *e, struct ept02_table *t, u64 entry12, struct ept02_fault *f)
+static NOINLINE enum ept02_answer install(struct ept02 *e, struct ept02_table *t, u64 entry12, struct ept02_fault *f)
 {
 	u64 offset = f->at.at & (ept_span(t->level) - 1);
 	gpa1_t at = { (entry12 & EPT_ENTRY_ADDRESS) + offset };
@@ -63,23 +63,30 @@ static bool has_company(const struct ept02_table *t, u32 i)
 	return !t->entries[i ^ 1] && ept_entry_present(ept12_entry_get(&t->from12[i ^ 1]));
 }
 
+/* What is touched first in a table may stay alone there, unless L2 came in a sequence. */
+static bool is_alone(const struct ept02_table *t, const struct ept02_fault *f)
+{
+	return !t->filled && round_down(f->at.at, PAGE_SIZE) != f->stream->next;
+}
+
 /* Most faults: @t has 4 KiB pages, and nothing for this one yet. False: there is more to it. */
-static bool install_new(struct ept02 *e, struct ept02_table *t, u64 entry12, const struct ept02_fault *f, bool around)
+static ALWAYS_INLINE bool install_new(struct ept02 *e, struct ept02_table *t, u64 entry12, const struct ept02_fault *f, bool around)
 {
 	u32 i = ept_index(f->at.at, 1);
+	u64 leaf;
 
 	if (t->level > 1 || t->entries[i] || !ept02_find_range(e, (gpa1_t){ entry12 & EPT_ENTRY_ADDRESS }))
 		return false;
+	around = around && !is_alone(t, f) && has_company(t, i);
+	leaf = ept02_install_new(e, t, i, entry12);
 	ept02_touch(e, t, f->at);
-	if (around && has_company(t, i))
+	if (around)
 		ept02_fill_around(e, t, f);
-	else
-		(void)ept02_install(e, t, i, entry12);
-	return t->entries[i] && !(f->want & ~t->entries[i]);
+	return leaf && !(f->want & ~leaf);
 }
 
 /* With neighbours if @around. EPT01 may allow more than what we remember of it. */
-static enum ept02_answer map(struct ept02 *e, struct ept02_table *t, u64 entry12, struct ept02_fault *f, bool around)
+static ALWAYS_INLINE enum ept02_answer map(struct ept02 *e, struct ept02_table *t, u64 entry12, struct ept02_fault *f, bool around)
 {
 	enum ept02_answer answer;
 
@@ -100,42 +107,42 @@ static bool stands(const struct ept02_table *t)
 	return t->from12 && t->made_of == ept12_entry_get(t->led_here);
 }
 
-/* The table that was used last, if it has to do with @at and all above it still stands in EPT12; else NULL. */
-static struct ept02_table *recent_table(const struct ept02 *e, const struct ept02_table *root, gpa2_t at)
+/*
+ * The lowest table on the way to @at that was on the way of the last fault too, if all above it still stands in EPT12; else
+ * the root. @rights are those on the way there.
+ */
+static struct ept02_table *common_table(const struct ept02 *e, struct ept02_table *root, gpa2_t at, u32 *rights)
 {
-	struct ept02_table *recent = e->recent;
+	struct ept02_table *common = e->recent;
 
-	if (!recent || recent->root != root || e->recent_region != ept02_region(at, recent->level))
-		return NULL;
-	for (const struct ept02_table *t = recent; t->parent; t = t->parent)
-		if (!stands(t))
-			return NULL;
-	return recent;
+	*rights = EPT_RWX;
+	if (!common || common->root != root)
+		return root;
+	while ((at.at ^ e->recent_at.at) >> ept_shift(common->level + 1u))
+		common = common->parent;
+	for (const struct ept02_table *t = common; t->parent; t = t->parent) {
+		if (!stands(t)) {
+			*rights = EPT_RWX;
+			return root;
+		}
+		*rights &= (u32)t->made_of;
+	}
+	return common;
 }
 
 /* Down the tables that are there, from @t, as far as they are what EPT12 has; @rights are those on the way. */
 static struct ept02_table *descend(const struct ept02 *e, struct ept02_table *t, gpa2_t at, u32 *rights)
 {
-	for (;;) {
+	while (t->level > 1) {
 		u64 slot = t->entries[ept_index(at.at, t->level)];
-		struct ept02_table *child;
+		struct ept02_table *child = ept02_is_link(t, slot) ? ept02_table_of(e, slot) : NULL;
 
-		if (!ept02_is_link(t, slot))
-			return t;
-		child = ept02_table_of(e, slot);
-		if (!stands(child))
-			return t;
+		if (!child || !stands(child))
+			break;
 		*rights &= (u32)child->made_of;
 		t = child;
 	}
-}
-
-static struct ept02_table *lowest_table(const struct ept02 *e, struct ept02_table *root, gpa2_t at, u32 *rights)
-{
-	struct ept02_table *recent = recent_table(e, root, at);
-
-	*rights = recent ? e->recent_rights : EPT_RWX;
-	return descend(e, recent ? recent : root, at, rights);
+	return t;
 }
 
 /* ---- violations ---- */
@@ -144,7 +151,7 @@ static struct ept02_table *lowest_table(const struct ept02 *e, struct ept02_tabl
  * By a walk of EPT12 from its root, as a CPU does it after a violation, whatever it held before (SDM 29.4.3.1).
  * What the tracker didn't watch during the walk is read again; if it changed meanwhile, L2 tries again.
  */
-static enum ept02_answer fault_by_walk(struct ept02 *e, struct ept02_table *t, struct ept02_fault *f)
+static NOINLINE enum ept02_answer fault_by_walk(struct ept02 *e, struct ept02_table *t, struct ept02_fault *f)
 {
 	const struct ept12 ept12 = ept12_of(e, t, f);
 	enum ept12_status status = ept12_walk(&ept12, f->at, f->want, &f->ept12);
@@ -165,12 +172,22 @@ static enum ept02_answer fault_by_walk(struct ept02 *e, struct ept02_table *t, s
 	return map(e, t, f->ept12.entry[t->level], f, true);
 }
 
+static bool cmpxchg_here(void *entry, gpa1_t unused, u64 old, u64 new)
+{
+	(void)unused;
+	return __sync_bool_compare_and_swap((u64 *)entry, old, new);
+}
+
 static enum ept12_status mark(struct ept02 *e, const struct ept02_table *t, u64 *entry12, const struct ept02_fault *f)
 {
-	const struct ept12 ept12 = ept12_of(e, t->root, f);
-	gpa1_t at = { t->source.at + ept_index(f->at.at, t->level) * sizeof(u64) };
+	u32 i = ept_index(f->at.at, t->level);
+	gpa1_t at = { t->source.at + i * sizeof(u64) };
+	const struct ept12_memory here = { .cmpxchg = cmpxchg_here, .ctx = (void *)(uptr)&t->from12[i] };
+	bool write = (f->want & EPT_W) != 0;
 
-	return ept12_mark(&ept12, f->at, at, entry12, (f->want & EPT_W) != 0);
+	if (t->writable12)
+		return ept12_mark(&here, f->log, f->at, at, entry12, write);
+	return ept12_mark(&e->memory12, f->log, f->at, at, entry12, write);
 }
 
 /*
@@ -206,7 +223,7 @@ enum ept02_answer ept02_fault(struct ept02 *e, struct ept02_table *root, struct 
 
 	if (f->at.at >> EPT_GPA_BITS)
 		return f->ahead ? EPT02_RESUME : fault_by_walk(e, root, f);
-	t = lowest_table(e, root, f->at, &rights);
+	t = descend(e, common_table(e, root, f->at, &rights), f->at, &rights);
 	for (bool first = false;; first = true) {
 		u32 i = ept_index(f->at.at, t->level);
 		u64 entry12 = ept12_entry_get(&t->from12[i]);

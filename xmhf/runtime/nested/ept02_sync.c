@@ -182,7 +182,7 @@ struct ept02_flush ept02_drop(struct ept02 *e, gpa1_t from, u64 length)
 
 		if (t->level && t->from12 && t->source.at <= last && t->source.at + PAGE_MASK >= from.at) {
 			ept02_clear(e, t);
-			t->from12 = ept02_page(e, t->source, &t->writable12);
+			t->from12 = ept02_page(e, t->source, 0, &t->writable12);
 		}
 	}
 	ept02_drop_leaves(e, from.at, last);

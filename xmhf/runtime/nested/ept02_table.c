@@ -7,12 +7,10 @@
 
 static const u64 ones[EPT_ENTRIES] = { [0 ... EPT_ENTRIES - 1] = ~0ull };
 
-const u64 *ept02_page(const struct ept02 *e, gpa1_t page, bool *writable)
+const u64 *ept02_page(const struct ept02 *e, gpa1_t page, u64 leaf01, bool *writable)
 {
-	const u64 *found;
+	const u64 *found = e->ops->page(e->ctx, page, leaf01, writable);
 
-	*writable = false;
-	found = e->ops->page(e->ctx, page, writable);
 	return found ? found : ones;
 }
 
@@ -47,26 +45,23 @@ static void empty_slot(struct ept02 *e, struct ept02_table *t, u32 i)
 		ept02_slot_write(e, t, i, 0);
 }
 
-static void note_large_writable(const struct ept02 *e, u64 to, u64 span)
+void ept02_note_many_writable(const struct ept02 *e, u32 at, u32 count)
 {
-	u64 *word = &e->writable[((u32)(to >> PAGE_SHIFT) & e->writable_mask) / 64];
-	u32 words = MIN((u32)(span >> PAGE_SHIFT), e->writable_mask + 1) / 64;
+	const u32 bits = e->writable_mask + 1;
 
-	while (words-- > 0)
-		word[words] = ~0ull;
-}
+	for (count = MIN(count, bits); count > 0;) {
+		u32 n = MIN(count, bits - at), head = at & 31;
 
-void ept02_note_leaf(const struct ept02 *e, struct ept02_table *t, u64 leaf, u64 to)
-{
-	t->lowest = MIN(t->lowest, to);
-	t->highest = MAX(t->highest, to);
-	t->special |= e->range.special;
-	if (!(leaf & EPT_W))
-		return;
-	if (t->level == 1)
-		ept02_note_writable(e->writable, e->writable_mask, to);
-	else
-		note_large_writable(e, to, ept_span(t->level));
+		if (!head && n >= 32) {
+			n &= ~31u;
+			words_set(&e->writable[at / 32], n / 32);
+		} else {
+			n = MIN(n, 32 - head);
+			e->writable[at / 32] |= ~0u >> (32 - n) << head;
+		}
+		at = (at + n) & e->writable_mask;
+		count -= n;
+	}
 }
 
 u64 ept02_install(struct ept02 *e, struct ept02_table *t, u32 i, u64 entry12)
@@ -75,7 +70,7 @@ u64 ept02_install(struct ept02 *e, struct ept02_table *t, u32 i, u64 entry12)
 
 	ept02_slot_write(e, t, i, leaf);
 	if (leaf)
-		ept02_note_leaf(e, t, leaf, entry12 & EPT_ENTRY_ADDRESS);
+		ept02_note_leaves(e, t, t->level, leaf, entry12 & EPT_ENTRY_ADDRESS, 1);
 	return leaf;
 }
 
@@ -116,9 +111,6 @@ void ept02_use(struct ept02 *e, struct ept02_table *t)
 {
 	e->recent = t;
 	renew(e, t);
-	e->recent_rights = EPT_RWX;
-	for (; t->parent; t = t->parent)
-		e->recent_rights &= (u32)t->made_of;
 }
 
 /* ---- which tables shadow a page ---- */
@@ -148,7 +140,7 @@ static void forget_range(struct ept02 *e, gpa1_t page)
 void ept02_keep_off(struct ept02 *e, gpa1_t page)
 {
 	u32 number = (u32)(page.at >> PAGE_SHIFT) & e->writable_mask;
-	u64 *word = &e->writable[number >> 6], bit = 1ull << (number & 63);
+	u32 *word = &e->writable[number / 32], bit = 1u << (number & 31);
 
 	forget_range(e, page);
 	if (!(*word & bit))
@@ -171,15 +163,16 @@ void ept02_expose(struct ept02 *e, gpa1_t source)
 static void index_add(struct ept02 *e, struct ept02_table *t, gpa1_t source)
 {
 	struct ept02_table **at = bucket(e, source), *other = ept02_find(e, source, ~0ull);
+	u64 leaf01 = 0;
 
 	if (!other) {
-		e->tracker->track(e->ctx, source);
+		leaf01 = e->tracker->track(e->ctx, source);
 		ept02_keep_off(e, source);
 	}
 	t->exposed = other && other->exposed;
 	e->exposed += t->exposed;
 	t->source = source;
-	t->from12 = ept02_page(e, source, &t->writable12);
+	t->from12 = ept02_page(e, source, leaf01, &t->writable12);
 	t->bucket_next = *at;
 	t->bucket_at = at;
 	if (*at)
@@ -236,6 +229,7 @@ void ept02_flush(struct ept02 *e)
 		e->limbo = t->next;
 		for (u32 end, i = ept02_filled(t, 0, &end); i < EPT_ENTRIES; i = ept02_filled(t, end, &end))
 			memset(&t->entries[i], 0, (end - i) * sizeof(u64));
+		ept02_table_init(t, t->entries);
 		t->next = e->free;
 		e->free = t;
 	}
@@ -265,7 +259,6 @@ static void reclaim(struct ept02 *e, const struct ept02_table *keep)
 static struct ept02_table *table_new(struct ept02 *e, struct ept02_table *parent)
 {
 	struct ept02_table *t;
-	u64 *entries;
 
 	if (!e->free) {
 		if (!e->limbo)
@@ -277,11 +270,10 @@ static struct ept02_table *table_new(struct ept02 *e, struct ept02_table *parent
 	if (!t)
 		return NULL;
 	e->free = t->next;
-	entries = t->entries;
-	*t = (struct ept02_table){ .entries = entries, .parent = parent, .lowest = ~0ull,
-				   .root = parent ? parent->root : t,
-				   .level = parent ? (u8)(parent->level - 1) : (u8)EPT_LEVELS,
-				   .accessed_dirty = parent && parent->accessed_dirty };
+	t->parent = parent;
+	t->root = parent ? parent->root : t;
+	t->level = parent ? (u8)(parent->level - 1) : (u8)EPT_LEVELS;
+	t->accessed_dirty = parent && parent->accessed_dirty;
 	ring_insert(e->ring, t);
 	return t;
 }
@@ -305,7 +297,6 @@ void ept02_relink(struct ept02 *e, struct ept02_table *c, u64 entry12)
 	if (c->made_of == entry12)
 		return;
 	c->made_of = entry12;
-	e->recent = NULL;
 	ept02_slot_write(e, c->parent, c->slot, link_to(c, entry12));
 }
 

@@ -6,6 +6,7 @@
 #ifndef NESTED_EPT02_TABLE_H
 #define NESTED_EPT02_TABLE_H
 
+#include "lib/words.h"
 #include "nested/ept02.h"
 
 struct ept02_table {
@@ -32,6 +33,12 @@ struct ept02_table {
 };
 
 _Static_assert(EPT_ENTRIES * 8 == PAGE_SIZE, "a table is a page");
+
+/* One that isn't in use, with these (empty) entries. */
+static inline void ept02_table_init(struct ept02_table *t, u64 *entries)
+{
+	*t = (struct ept02_table){ .entries = entries, .lowest = ~0ull };
+}
 
 #define EPT02_GROUP	(EPT_ENTRIES / 32)
 
@@ -96,8 +103,8 @@ static inline u64 ept02_source(const struct ept02_table *t, u32 i)
 	return t->made_of + i * ept_span(t->level);	/* in one of 4 KiB "large" is ignored */
 }
 
-/* L1's page, or one of ones. */
-const u64 *ept02_page(const struct ept02 *e, gpa1_t page, bool *writable);
+/* L1's page, or one of ones. @leaf01 is EPT01's leaf for it, 0: not known. */
+const u64 *ept02_page(const struct ept02 *e, gpa1_t page, u64 leaf01, bool *writable);
 
 /* Translations of this root were lost: what CPUs hold is out of date. */
 static inline void ept02_lost(struct ept02 *e, struct ept02_table *t) { t->root->generation = ++e->generation; }
@@ -128,14 +135,11 @@ void ept02_unlink(struct ept02 *e, struct ept02_table *t);
 /* Empties every slot. */
 void ept02_clear(struct ept02 *e, struct ept02_table *t);
 
-/* What of an address of L2's tells which table at @level translates it. */
-static inline u64 ept02_region(gpa2_t at, u32 level) { return at.at >> (PAGE_SHIFT + 9 * level); }
-
 /* @t was used now, for @at. */
 void ept02_use(struct ept02 *e, struct ept02_table *t);
 static inline void ept02_touch(struct ept02 *e, struct ept02_table *t, gpa2_t at)
 {
-	e->recent_region = ept02_region(at, t->level);
+	e->recent_at = at;
 	if (t != e->recent)
 		ept02_use(e, t);
 }
@@ -184,16 +188,57 @@ static inline bool ept02_range_has_leaves(const struct ept02 *e, u32 level)
 	return level <= e->range.level && (e->caps & needs[level]) == needs[level];
 }
 
-/* A leaf, perhaps with W, leads to @to, a page of 4 KiB. */
-static inline void ept02_note_writable(u64 *writable, u32 mask, u64 to)
+/* Leaves of @level with W lead to @count > 0 pages of L1's that size, from the one at @to on. */
+void ept02_note_many_writable(const struct ept02 *e, u32 at, u32 count);
+static ALWAYS_INLINE void ept02_note_writable(const struct ept02 *e, u32 level, u64 to, u32 count)
 {
-	__asm__ volatile("btsl %1, (%0)" : : "r"(writable), "r"((u32)(to >> PAGE_SHIFT) & mask) : "cc", "memory");
+	u32 at = (u32)(to >> PAGE_SHIFT) & e->writable_mask, pages = count << (ept_shift(level) - PAGE_SHIFT);
+
+	if (level == 1 && pages <= 32 - (at & 31))
+		e->writable[at / 32] |= ~0u >> (32 - pages) << (at & 31);
+	else if (level == 2 && pages <= e->writable_mask - at + 1)
+		words_set(&e->writable[at / 32], pages / 32);
+	else
+		ept02_note_many_writable(e, at, pages);
+}
+
+/* @t at @level has @count leaves like @leaf now, made of entries of EPT12 that lead to @to of L1's and on, within e->range. */
+static ALWAYS_INLINE void ept02_note_leaves(const struct ept02 *e, struct ept02_table *t, u32 level, u64 leaf, u64 to, u32 count)
+{
+	t->lowest = MIN(t->lowest, to);
+	t->highest = MAX(t->highest, to + ((u64)(count - 1) << ept_shift(level)));
+	t->special |= e->range.special;
+	if (leaf & EPT_W)
+		ept02_note_writable(e, level, to, count);
 }
 
 /* Slot @i of @t becomes what EPT01 makes of the leaf @entry12, within e->range: returned; 0: nothing. */
 u64 ept02_install(struct ept02 *e, struct ept02_table *t, u32 i, u64 entry12);
 
-/* @t has @leaf now, made of an entry of EPT12 that leads to the page @to of L1's, within e->range. */
-void ept02_note_leaf(const struct ept02 *e, struct ept02_table *t, u64 leaf, u64 to);
+/* An empty slot: CPUs see nothing until its rights are there, with 32 bits in the half that is written last. */
+static ALWAYS_INLINE void ept02_slot_fill(u64 *slot, u64 value)
+{
+#ifdef __i386__
+	volatile u32 *half = (volatile u32 *)slot;
+
+	half[1] = (u32)(value >> 32);
+	half[0] = (u32)value;
+#else
+	*(volatile u64 *)slot = value;
+#endif
+}
+
+/* The same for an empty slot of a table of 4 KiB pages. */
+static ALWAYS_INLINE u64 ept02_install_new(const struct ept02 *e, struct ept02_table *t, u32 i, u64 entry12)
+{
+	u64 leaf = ept02_leaf(&e->range, t->accessed_dirty, entry12);
+
+	if (!leaf)
+		return 0;
+	ept02_slot_fill(&t->entries[i], leaf);
+	ept02_note_filled(t, i, i + 1);
+	ept02_note_leaves(e, t, 1, leaf, entry12 & EPT_ENTRY_ADDRESS, 1);
+	return leaf;
+}
 
 #endif

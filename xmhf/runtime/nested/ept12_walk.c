@@ -96,23 +96,6 @@ static enum ept12_status descend(const struct ept12 *ept, gpa2_t from, struct ep
 	}
 }
 
-enum ept12_status ept12_mark(const struct ept12 *ept, gpa2_t from, gpa1_t at, u64 *entry, bool write)
-{
-	u64 old = *entry;
-	u64 new = old | EPT_ENTRY_ACCESSED | (write ? EPT_ENTRY_DIRTY : 0);
-
-	if (new == old)
-		return EPT12_OK;
-	if (ept->log && !ept->log->has_room(ept->log->ctx))
-		return EPT12_LOG_FULL;
-	if (!ept->memory->cmpxchg(ept->memory->ctx, at, old, new))
-		return EPT12_RETRY;
-	*entry = new;
-	if (ept->log && ((old ^ new) & EPT_ENTRY_DIRTY))
-		ept->log->dirtied(ept->log->ctx, (gpa2_t){ round_down(from.at, PAGE_SIZE) });
-	return EPT12_OK;
-}
-
 /* 29.3.5: A in every entry that was used, D in the leaf of a write. */
 static enum ept12_status mark_all(const struct ept12 *ept, gpa2_t from, bool write, struct ept12_translation *t)
 {
@@ -122,7 +105,7 @@ static enum ept12_status mark_all(const struct ept12 *ept, gpa2_t from, bool wri
 	if (!ept->accessed_dirty || ept->memory->cmpxchg == NULL)
 		return EPT12_OK;
 	for (u32 level = EPT_LEVELS; level >= t->level && status == EPT12_OK; level--) {
-		status = ept12_mark(ept, from, entry_address(table, from, level), &t->entry[level],
+		status = ept12_mark(ept->memory, ept->log, from, entry_address(table, from, level), &t->entry[level],
 				    write && level == t->level);
 		table = t->entry[level];
 	}

@@ -91,8 +91,24 @@ struct ept12_translation {
  */
 enum ept12_status ept12_walk(const struct ept12 *ept, gpa2_t from, enum ept_rights want, struct ept12_translation *out);
 
-/* Sets A, for a @write D too, in an entry that somebody found without a walk; *@entry becomes what it is now. */
-enum ept12_status ept12_mark(const struct ept12 *ept, gpa2_t from, gpa1_t at, u64 *entry, bool write);
+/* Sets A, for a @write D too, in the entry at @at, *@entry, which becomes what it is then. */
+static ALWAYS_INLINE enum ept12_status ept12_mark(const struct ept12_memory *memory, const struct ept12_log *log, gpa2_t from,
+						  gpa1_t at, u64 *entry, bool write)
+{
+	u64 old = *entry;
+	u64 new = old | EPT_ENTRY_ACCESSED | (write ? EPT_ENTRY_DIRTY : 0);
+
+	if (new == old)
+		return EPT12_OK;
+	if (log && !log->has_room(log->ctx))
+		return EPT12_LOG_FULL;
+	if (!memory->cmpxchg(memory->ctx, at, old, new))
+		return EPT12_RETRY;
+	*entry = new;
+	if (log && ((old ^ new) & EPT_ENTRY_DIRTY))
+		log->dirtied(log->ctx, (gpa2_t){ round_down(from.at, PAGE_SIZE) });
+	return EPT12_OK;
+}
 
 /*
  * The qualification of the violation that L1 is to see (table 28-7), from that of ours and the rights in EPT12.

@@ -10,30 +10,31 @@ static bool lookup(void *unused, gpa1_t at, struct ept_leaf *leaf)
 	return ept_lookup(&ept01, at, leaf) || (ept_fill(&ept01, at) && ept_lookup(&ept01, at, leaf));
 }
 
-static bool memory_leaf(gpa1_t at, enum ept_rights rights, void **place, struct ept_leaf *leaf)
+/* What L1 may do with the memory at @at, whose leaf of EPT01 is @leaf01 (0: not known). */
+static enum ept_rights memory_rights(gpa1_t at, u64 leaf01)
 {
-	*place = (void *)(uptr)at.at;
-	return at.at < machine.host_top && machine_is_memory(at.at) && lookup(NULL, at, leaf) && !leaf->special &&
-	       (leaf->rights & rights) == rights;
+	struct ept_leaf leaf;
+
+	if (at.at >= machine.host_top || !machine_is_memory(at.at))
+		return EPT_NONE;
+	if (leaf01)
+		return ept_entry_rights(leaf01);
+	return lookup(NULL, at, &leaf) && !leaf.special ? leaf.rights : EPT_NONE;
 }
 
 bool nested_memory(gpa1_t at, enum ept_rights rights, void **place)
 {
-	struct ept_leaf leaf;
-
-	return memory_leaf(at, rights, place, &leaf);
+	*place = (void *)(uptr)at.at;
+	return (memory_rights(at, 0) & rights) == rights;
 }
 
-static u64 *page(void *unused, gpa1_t at, bool *writable)
+static u64 *page(void *unused, gpa1_t at, u64 leaf01, bool *writable)
 {
-	struct ept_leaf leaf;
-	void *place;
+	enum ept_rights rights = memory_rights(at, leaf01);
 
 	(void)unused;
-	if (!memory_leaf(at, EPT_R, &place, &leaf))
-		return NULL;			/* as at address 0: there is no table */
-	*writable = (leaf.rights & EPT_W) != 0;
-	return place;
+	*writable = (rights & EPT_W) != 0;
+	return rights & EPT_R ? (u64 *)(uptr)at.at : NULL;	/* as at address 0: there is no table */
 }
 
 static bool cmpxchg(void *unused, gpa1_t at, u64 old, u64 new)

@@ -3,10 +3,10 @@
 #include "memory/track.h"
 #include "nested/ept.h"
 
-static void track(void *unused, gpa1_t page)
+static u64 track(void *unused, gpa1_t page)
 {
 	(void)unused;
-	track_add(page);
+	return track_add(page);
 }
 
 static void untrack(void *unused, gpa1_t page)

@@ -55,15 +55,16 @@ enum verdict nested_ept_violation(struct vcpu *v)
 {
 	struct nested_vmcs *c = v->nested->current;
 	u64 at = vmcs_read(GUEST_PHYSICAL_ADDR), ours = vmcs_read(EXIT_QUALIFICATION);
+	u32 controls = secondary_controls(c->m);
 	struct ept_log log;
 	struct ept12_log log12;
 	struct ept02_fault f;
 	enum ept02_answer what;
 
-	if (!(secondary_controls(c->m) & SECONDARY_EPT))
+	if (!(controls & SECONDARY_EPT))
 		return guest_ept_violation_at(v, at, (u32)ours);
 	fault_begin(&f, v, at, ours & QUAL_ACCESS);
-	if (secondary_controls(c->m) & SECONDARY_PML) {
+	if (controls & SECONDARY_PML) {
 		log = (struct ept_log){ .m = c->m };
 		log12 = ept_event_log(&log);
 		f.log = &log12;

@@ -72,7 +72,7 @@ void host_state_make(struct nested_vmcs *c)
 	h->cr0_shadow = host_cr0(m);
 	h->cr4_shadow = host_cr4(m);
 	h->pdptes_seen = 0;
-	c->each_exit = each_exit(m);
+	c->each_exit = each_exit(m) | (c->wide ? LEAVE_WIDE : 0);
 }
 
 static void shadows(struct vcpu *v, const struct host_state *h, uptr cd_nw)

@@ -23,11 +23,11 @@ void shadow_init(void);
 /* Takes over what L1 wrote there, all of it or what is in use at times; which fields that were. */
 u32 shadow_take_all(struct nested_vmcs *c);
 u32 shadow_take_event(struct vmcs12 *m);
-u32 shadow_take_more(struct vmcs12 *m);
-bool shadow_takes_more(const struct vmcs12 *m);	/* c->takes_more, by m's controls */
+u32 shadow_take_more(struct nested_vmcs *c);
+bool shadow_takes_more(const struct nested_vmcs *c);	/* c->takes_more, by m's controls */
 
 /* Likewise what VM entry looks at. What is out of use waits for shadow_take_all. */
-static inline u32 shadow_take(const struct nested_vmcs *c)
+static inline u32 shadow_take(struct nested_vmcs *c)
 {
 	struct vmcs12 *m = c->m;
 	u32 changed = 0;
@@ -41,22 +41,22 @@ static inline u32 shadow_take(const struct nested_vmcs *c)
 	if (intr_has_more(m->ENTRY_INTR_INFO))
 		changed |= shadow_take_event(m);
 	if (c->dirty | c->takes_more || changed & HOT(PRIMARY_CTRLS))
-		changed |= shadow_take_more(m);
+		changed |= shadow_take_more(c);
 	return changed;
 }
 
 /* Writes @fields of m. Most exits change L2's place, and take away the event that was injected if there was one. */
-void shadow_give_more(const struct vmcs12 *m, u32 fields);
-static inline void shadow_give(const struct vmcs12 *m, u32 fields)
+void shadow_give_more(struct nested_vmcs *c, u32 fields);
+static inline void shadow_give(struct nested_vmcs *c, u32 fields)
 {
 	const u32 most = HOT(GUEST_RIP) | HOT(ENTRY_INTR_INFO);
 
 	if (fields & HOT(GUEST_RIP))
-		vmcs_write(GUEST_RIP, m->GUEST_RIP);
+		vmcs_write(GUEST_RIP, c->m->GUEST_RIP);
 	if (fields & HOT(ENTRY_INTR_INFO))
-		vmcs_write(ENTRY_INTR_INFO, m->ENTRY_INTR_INFO);
+		vmcs_write(ENTRY_INTR_INFO, c->m->ENTRY_INTR_INFO);
 	if (fields & ~most)
-		shadow_give_more(m, fields & ~most);
+		shadow_give_more(c, fields & ~most);
 }
 
 #endif

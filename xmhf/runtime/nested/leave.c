@@ -6,6 +6,7 @@
 #include "nested/exit_info.h"
 #include "nested/host_state.h"
 #include "nested/switch.h"
+#include "nested/wide.h"
 
 /* VMX-abort indicators, SDM 28.7. */
 enum { ABORT_STORE_MSR = 1, ABORT_PDPTES = 2, ABORT_LOAD_MSR = 4 };
@@ -133,7 +134,9 @@ static NOINLINE u32 save_some(struct nested_vmcs *c, u32 reason)
 		TAKE(GUEST_INTR_STATUS);
 	if (c->each_exit & LEAVE_TIMER)
 		SET(PREEMPTION_TIMER, timer_left(c, reason));
-	return c->each_exit & LEAVE_PML ? changed | HOT(GUEST_PML_INDEX) : changed;	/* ept_event.c moves it */
+	if (c->each_exit & LEAVE_PML)
+		changed |= HOT(GUEST_PML_INDEX);	/* ept_event.c moves it */
+	return c->each_exit & LEAVE_WIDE ? changed | wide_leave(c) : changed;
 }
 
 static inline u32 save_guest(const struct nested *n, struct nested_vmcs *c, u32 reason, uptr rip)
@@ -150,9 +153,9 @@ static inline u32 save_guest(const struct nested *n, struct nested_vmcs *c, u32 
 		SET(ENTRY_INTR_INFO, m->ENTRY_INTR_INFO & ~INTR_VALID);
 	if (n->nmi_blocked)
 		SET(GUEST_INTERRUPTIBILITY, m->GUEST_INTERRUPTIBILITY | BLOCKING_NMI);
-	if (c->each_exit & (LEAVE_IA32E | LEAVE_TIMER | LEAVE_VIRTUAL_INTR | LEAVE_PML))
-		changed |= save_some(c, reason);
 	c->behind = c->behind_after;
+	if (c->each_exit & (LEAVE_IA32E | LEAVE_TIMER | LEAVE_VIRTUAL_INTR | LEAVE_PML | LEAVE_WIDE))
+		changed |= save_some(c, reason);
 	return changed;
 }
 
@@ -244,7 +247,7 @@ static ALWAYS_INLINE void leave(struct vcpu *v, struct nested *n, struct nested_
 		aborts = end_of_l2(c, false, &l2);
 	if (nested_shadowing && changed) {
 		vmcs_use(&c->shadow);
-		shadow_give(c->m, changed);
+		shadow_give(c, changed);
 	}
 	nested_switch_to_l1(v, n, c);
 	blocking = blocking_after(c, reason);

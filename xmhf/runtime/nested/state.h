@@ -39,6 +39,7 @@ enum each_exit {
 	LEAVE_MSRS = BIT(0), LEAVE_AREAS = BIT(1), LEAVE_FLUSH = BIT(2),		/* before VMCS01 is current; MSRs of L2 go on in L1 */
 	LEAVE_IA32E = BIT(3), LEAVE_TIMER = BIT(4), LEAVE_VIRTUAL_INTR = BIT(5), LEAVE_PML = BIT(6),	/* saved */
 	LEAVE_NMIS = BIT(7), LEAVE_PDPTES = BIT(8), LEAVE_PERF = BIT(9),	/* blocked as in L2; loaded for L1 */
+	LEAVE_WIDE = BIT(10),		/* wide.h */
 };
 
 struct nested_vmcs {
@@ -59,6 +60,9 @@ struct nested_vmcs {
 	u32 dirty;			/* groups that L1 wrote by exits since VMCS02 was made of them */
 	u32 changed;			/* hot fields that L1 wrote since */
 	bool shadow_is_old;		/* the shadow VMCS hasn't what m has */
+	bool wide;			/* it has more than the hot fields: wide.h */
+	u32 wide_seen, wide_left;	/* entries that asked for it; that it goes on for */
+	u64 wide_news;			/* which of them it doesn't have as m has */
 	bool initialised;		/* VMCS02 has what is the same in all */
 	u32 pin02, primary02;		/* what VMCS02 has */
 	u64 eptp02, perf02;		/* likewise; perf02: IA32_PERF_GLOBAL_CTRL */
@@ -116,6 +120,8 @@ struct nested {
 	const struct nested_vmcs *host_msrs_of;	/* whose host state VMCS01 has of host_msrs.c's; NULL: something else */
 	struct nested_vmcs *current;	/* NULL: none */
 	u32 clock;
+	u64 vmwrites;			/* exits of L1's when wide_judge() looked last */
+	bool wide01;			/* what VMCS01 has */
 	u64 exits_kept[EXIT_REASONS], exits_reflected[EXIT_REASONS];
 	u16 vpid12[NESTED_VPIDS];	/* vpid.c; 0: nobody's */
 	u32 vpid_moves;			/* goes up, from 1, when one of them gets another holder */
@@ -131,7 +137,8 @@ struct nested {
 /* Constant once the guest runs. */
 extern struct vmcs12_map nested_map;
 extern struct ept12_rules nested_ept12_rules;
-extern bool nested_shadowing;			/* the CPU has VMCS shadowing that serves us */
+extern bool nested_shadowing;			/* the CPU has VMCS shadowing that serves us: */
+extern u8 *nested_vmread_bitmap[2], *nested_vmwrite_bitmap[2];	/* for hot fields, and wide */
 
 /* ---- current.c: the cache ---- */
 

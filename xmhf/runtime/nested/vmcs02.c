@@ -297,7 +297,7 @@ static void follow_controls(const struct vcpu *v, struct nested_vmcs *c)
 	c->primary12 = m->PRIMARY_CTRLS;
 	c->each_entry = (c->each_entry & EACH_BY_GUEST) | wants_each_entry(m);
 	c->behind_after = vmcs02_behind_after(m);
-	c->takes_more = shadow_takes_more(m);
+	c->takes_more = shadow_takes_more(c);
 	c->loads_again = loads_again(m);
 }
 

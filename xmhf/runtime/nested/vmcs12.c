@@ -6,7 +6,7 @@
 /* A field exists if one of two controls may be 1; with cap CAPS always. */
 struct need { u8 cap; u32 control; };
 
-enum shadowed { NOT, READ, WRITE };
+enum shadowed { NOT, READ, WRITE, WIDE };
 
 static const struct field {
 	u16 encoding;
@@ -25,6 +25,7 @@ static const struct field {
 #define SLOT_NOT(name)		HOT_FIELDS, 0
 #define SLOT_READ(name)		HOT_##name, SLOT_HOT
 #define SLOT_WRITE(name)	HOT_##name, SLOT_HOT
+#define SLOT_WIDE(name)		SLOT_NOT(name)
 #include "vmx/vmcs_fields.def"
 #undef FIELD
 };
@@ -90,7 +91,7 @@ static void no_exit(u8 *bitmap, u32 encoding)
 	bitmap[encoding / 8] &= (u8)~(accesses << encoding % 8);
 }
 
-void vmcs12_shadow_bitmaps(const struct vmcs12_map *map, u8 vmread[PAGE_SIZE], u8 vmwrite[PAGE_SIZE])
+void vmcs12_shadow_bitmaps(const struct vmcs12_map *map, bool wide, u8 vmread[PAGE_SIZE], u8 vmwrite[PAGE_SIZE])
 {
 	memset(vmread, 0xff, PAGE_SIZE);
 	memset(vmwrite, 0xff, PAGE_SIZE);
@@ -99,9 +100,9 @@ void vmcs12_shadow_bitmaps(const struct vmcs12_map *map, u8 vmread[PAGE_SIZE], u
 
 		if (!vmcs12_field(map, f->encoding))
 			continue;
-		if (f->shadowed != NOT)
+		if (f->shadowed == READ || f->shadowed == WRITE || (wide && f->shadowed == WIDE))
 			no_exit(vmread, f->encoding);
-		if (f->shadowed == WRITE)
+		if (f->shadowed == WRITE || (wide && (f->shadowed == WIDE || f->encoding == GUEST_CR3)))
 			no_exit(vmwrite, f->encoding);
 	}
 }

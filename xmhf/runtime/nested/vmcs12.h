@@ -51,12 +51,14 @@ enum hot_field {
 #define HOT_NOT(name)
 #define HOT_READ(name)	HOT_##name,
 #define HOT_WRITE(name)	HOT_##name,
+#define HOT_WIDE(name)
 #define FIELD(name, encoding, width, group, shadowed, exists) HOT_##shadowed(name)
 #include "vmx/vmcs_fields.def"
 #undef FIELD
 #undef HOT_NOT
 #undef HOT_READ
 #undef HOT_WRITE
+#undef HOT_WIDE
 	HOT_FIELDS
 };
 _Static_assert(HOT_FIELDS < 32, "a set of hot fields is a u32");
@@ -138,7 +140,7 @@ static inline void vmcs12_write(struct vmcs12 *m, const struct vmcs12_slot *slot
 	*to ^= (*to ^ value) & slot->mask;
 }
 
-/* Fills the bitmaps of VMCS shadowing (SDM 25.6.15): no exit for the fields that the table calls shadowed. */
-void vmcs12_shadow_bitmaps(const struct vmcs12_map *map, u8 vmread[PAGE_SIZE], u8 vmwrite[PAGE_SIZE]);
+/* Fills the bitmaps of VMCS shadowing (SDM 25.6.15): no exit for the fields that the table calls shadowed, or @wide. */
+void vmcs12_shadow_bitmaps(const struct vmcs12_map *map, bool wide, u8 vmread[PAGE_SIZE], u8 vmwrite[PAGE_SIZE]);
 
 #endif
