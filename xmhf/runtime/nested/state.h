@@ -236,6 +236,10 @@ enum verdict nested_fail_valid(void);				/* the error is noted already */
 static inline bool nested_allows(const struct vcpu *v) { return v->nested && v->nested->on && guest_cpl() == 0; }
 MUST_CHECK enum verdict nested_refuses_fault(struct vcpu *v);		/* which of the two */
 
+/* The same and that there is a current VMCS, which there is in VMX operation alone. */
+static inline bool nested_has_current(const struct vcpu *v) { return v->nested && v->nested->current && guest_cpl() == 0; }
+MUST_CHECK enum verdict nested_refuses_current(struct vcpu *v);		/* which of the three: VMfailInvalid is the last */
+
 /* RESUME: neither; else the verdict. */
 MUST_CHECK static inline enum verdict nested_refuses(struct vcpu *v)
 {
