@@ -79,6 +79,7 @@ void nested_ept_put(struct nested_vmcs *c)
 	ept02_put(c->ept02);
 	lock_drop(&ept01_lock);
 	c->ept02 = NULL;
+	nested_use_eptp12(c, c->eptp12);
 }
 
 static bool get(struct nested_vmcs *c)

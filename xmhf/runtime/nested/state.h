@@ -164,7 +164,7 @@ void nested_shadow_error(struct vcpu *v, struct nested_vmcs *c, u32 error);	/* V
 
 /* ---- enter.c ---- */
 
-/* From the next entry on. */
+/* From the next entry on; also when @c's EPT02 was let go of. */
 void nested_use_eptp12(struct nested_vmcs *c, u64 eptp12);
 
 /* Last before every entry to L2, with VMCS02 current: EPT pointer and what has to be flushed for it. */
