@@ -110,7 +110,7 @@ static NOINLINE bool anew(struct peek *p, struct peek_walk *w, uptr linear)
 	if (p->generation != generation)
 		forget(p, generation);
 	w->cr4 = vmcs_read_natural(GUEST_CR4);
-	w->efer = (u32)vmcs_read_natural(GUEST_EFER);
+	w->efer = vmcs_read32(GUEST_EFER);
 	w->root = root_of(w->efer, linear);
 	w->page = walk_anew(p, w, linear) ? linear & ~(uptr)PAGE_MASK : PEEK_NO_PAGE;
 	return w->page != PEEK_NO_PAGE;
@@ -118,7 +118,7 @@ static NOINLINE bool anew(struct peek *p, struct peek_walk *w, uptr linear)
 
 static inline bool stands(const struct peek *p, const struct peek_walk *w, uptr linear)
 {
-	u32 efer = (u32)vmcs_read_natural(GUEST_EFER);
+	u32 efer = vmcs_read32(GUEST_EFER);	/* its low half, where all bits are that there are */
 
 	if (w->page != (linear & ~(uptr)PAGE_MASK) || w->root != root_of(efer, linear) ||
 	    w->cr4 != vmcs_read_natural(GUEST_CR4) || w->efer != efer || p->generation != nested_pages_moves)
