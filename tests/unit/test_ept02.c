@@ -17,9 +17,9 @@
 static struct cpu *const cpu = &m.cpu[0];
 
 /* Tables 0 to 3 map the first 512 pages of L2 to RAM, 4 KiB each; table 2 maps what follows by large pages. */
-static void small_pages(bool accessed_dirty, u64 marks)
+static void small_pages_in(u32 pool, bool accessed_dirty, u64 marks)
 {
-	machine_start(CAPS, POOL);
+	machine_start(CAPS, pool);
 	for (u32 i = 0; i < 3; i++)
 		l1_write(i, 0, table_at(i + 1) | EPT_RWX | A);
 	for (u32 i = 0; i < EPT_ENTRIES; i++)
@@ -28,6 +28,8 @@ static void small_pages(bool accessed_dirty, u64 marks)
 		l1_write(2, i, RAM + i * SIZE_2M + (WB_RWX | EPT_ENTRY_LARGE | marks));
 	run_on(cpu, 0, accessed_dirty);
 }
+
+static void small_pages(bool accessed_dirty, u64 marks) { small_pages_in(POOL, accessed_dirty, marks); }
 
 /* L2's access as it would go on a CPU; returns the number of faults, none of which L1 sees. */
 static u32 touch(struct cpu *c, u64 gpa2, u32 want)
@@ -402,6 +404,25 @@ PROMISE(a_page_that_becomes_a_table_is_no_longer_writable_unnoticed)
 	machine_stop();
 }
 
+PROMISE(pages_that_share_a_bit_of_the_writable_ones_are_kept_off_each)
+{
+	u64 first = RAM, second;
+
+	small_pages_in(POOL / 4, false, 0);
+	second = first + ((u64)m.ept02.writable_mask + 1) * PAGE_SIZE;
+	l1_write(3, 5, first | WB_RWX);
+	l1_write(3, 8, second | WB_RWX);
+	touch(cpu, 5 * PAGE_SIZE, EPT_W);
+	touch(cpu, 8 * PAGE_SIZE, EPT_W);
+	m.watched = first;
+	ept02_keep_off(&m.ept02, (gpa1_t){ first });
+	assert_int_equal(rights_of(5 * PAGE_SIZE) & EPT_W, 0);
+	m.watched = second;
+	ept02_keep_off(&m.ept02, (gpa1_t){ second });
+	assert_int_equal(rights_of(8 * PAGE_SIZE) & EPT_W, 0);
+	machine_stop();
+}
+
 PROMISE(a_watched_page_is_only_written_after_its_watcher_was_told)
 {
 	small_pages(false, 0);
@@ -603,6 +624,7 @@ RUN(
 	T(what_ept01_gains_is_seen_without_being_told),
 	T(redirected_pages_follow_their_redirection),
 	T(a_page_that_becomes_a_table_is_no_longer_writable_unnoticed), T(a_watched_page_is_only_written_after_its_watcher_was_told),
+	T(pages_that_share_a_bit_of_the_writable_ones_are_kept_off_each),
 	T(an_ept12_that_l2_writes_itself_is_right_after_invept),
 	T(a_page_with_a_thousand_shadows_is_dropped_not_compared),
 	T(without_pages_the_least_recently_used_go_and_the_rest_is_right),

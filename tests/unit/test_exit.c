@@ -118,15 +118,17 @@ PROMISE(an_instruction_that_is_done_ends_blocking_by_sti_and_mov_ss_but_not_by_n
 
 PROMISE(rip_wraps_at_4_gib_outside_64_bit_mode_alone)
 {
-	static const struct { u64 rip; u32 rights; u64 next; } cases[] = {
-		{ 0xfffffffe, AR_LONG, 0x100000001 }, { 0xfffffffe, 0, 1 }, { 0xfffffffc, 0, 0xffffffff },
-		{ 0x7fffffff, 0, 0x80000002 }, { 0x1fffffffe, AR_LONG, 0x200000001 },
+	static const struct { u64 rip; u32 rights, efer; u64 next; } cases[] = {
+		{ 0xfffffffe, AR_LONG, EFER_LMA, 0x100000001 }, { 0xfffffffe, 0, 0, 1 }, { 0xfffffffc, 0, 0, 0xffffffff },
+		{ 0x7fffffff, 0, 0, 0x80000002 }, { 0x1fffffffe, AR_LONG, EFER_LMA, 0x200000001 },
+		{ 0xfffffffe, 0, EFER_LMA, 1 }, { 0xfffffffe, AR_LONG, 0, 1 },	/* outside IA-32e mode L means nothing */
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
 		start(OTHERS);
 		vmcs_write(GUEST_RIP, cases[i].rip);
 		vmcs_write(GUEST_CS_AR, cases[i].rights);
+		vmcs_write(GUEST_EFER, cases[i].efer);
 		exits(ADVANCE);
 		assert_true(vmcs_read(GUEST_RIP) == cases[i].next);
 	}

@@ -83,6 +83,25 @@ PROMISE(undefined_comes_before_the_privilege)
 	assert_true(faults(nested_refuses(&cpu.vcpu), UD_FAULT, -1));
 }
 
+PROMISE(the_lack_of_a_current_vmcs_comes_last)
+{
+	start();
+	assert_false(nested_has_current(&cpu.vcpu));
+	assert_true(leaves(nested_refuses_current(&cpu.vcpu), RFLAGS_CF));
+	vmcs_write(GUEST_SS_AR, 0xf3);
+	assert_true(faults(nested_refuses_current(&cpu.vcpu), GP_FAULT, 0));
+	nested.current = &vmcs;
+	assert_false(nested_has_current(&cpu.vcpu));
+	assert_true(faults(nested_refuses_current(&cpu.vcpu), GP_FAULT, 0));
+	vmcs_write(GUEST_SS_AR, 0x93);
+	assert_true(nested_has_current(&cpu.vcpu));
+	nested.on = false;
+	nested.current = NULL;
+	assert_true(faults(nested_refuses_current(&cpu.vcpu), UD_FAULT, -1));
+	cpu.vcpu.nested = NULL;
+	assert_false(nested_has_current(&cpu.vcpu));
+}
+
 PROMISE(real_v86_and_compatibility_mode_have_no_vmx_instructions)
 {
 	start();
@@ -100,4 +119,5 @@ PROMISE(real_v86_and_compatibility_mode_have_no_vmx_instructions)
 
 RUN(T(without_a_current_vmcs_failure_is_cf),
     T(with_a_current_vmcs_failure_is_zf_and_the_error_is_told), T(in_vmx_operation_at_cpl_0_nothing_is_refused),
-    T(undefined_comes_before_the_privilege), T(real_v86_and_compatibility_mode_have_no_vmx_instructions))
+    T(undefined_comes_before_the_privilege),
+    T(the_lack_of_a_current_vmcs_comes_last), T(real_v86_and_compatibility_mode_have_no_vmx_instructions))

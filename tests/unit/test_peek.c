@@ -29,6 +29,7 @@ static u8 *data, *large;
 static struct peek p;
 volatile u32 nested_pages_moves;
 static const u8 *hole;		/* a page that isn't ordinary memory */
+static const u8 *device;	/* nor is this one */
 
 u32 nested_pages_generation(void) { return nested_pages_moves; }
 
@@ -40,6 +41,8 @@ enum verdict instruction_read(struct vcpu *v, const struct operand *o, void *to,
 	slow_reads++;
 	return ADVANCE;		/* any that the fast way never answers */
 }
+
+bool machine_is_memory(u64 at) { return !device || round_down(at, PAGE_SIZE) != (uptr)device; }
 
 bool ept_lookup(const struct ept *ept, gpa1_t at, struct ept_leaf *out)
 {
@@ -57,7 +60,7 @@ static void start(void)
 	cpu_reset();
 	memset(&p, 0, sizeof(p));
 	nested_pages_moves = 1;
-	hole = NULL;
+	hole = device = NULL;
 	machine.maxphyaddr = 48;
 	machine.host_top = ~0ull;
 	for (u32 level = 1; level <= 4; level++) {
@@ -206,6 +209,16 @@ PROMISE(pae_paging_starts_at_the_registers)
 	stop();
 }
 
+PROMISE(a_device_is_left_alone_be_it_asked_for_tables_or_for_data)
+{
+	for (u32 level = 0; level <= 4; level++) {
+		start();
+		device = level ? (const u8 *)table[level] : data;
+		assert_false(reads(LINEAR));
+		stop();
+	}
+}
+
 PROMISE(what_ept01_has_there_is_asked_again_when_it_changed)
 {
 	start();
@@ -318,4 +331,4 @@ RUN(T(a_64_bit_operand_is_where_its_registers_say), T(a_32_bit_operand_is_read_i
     T(a_walk_once_made_is_made_again_when_an_entry_changed),
     T(a_user_page_under_smap_and_other_keys_are_left_alone), T(a_range_over_a_page_is_left_alone),
     T(a_large_page_leads_to_the_bytes_and_its_reserved_bits_do_not), T(pae_paging_starts_at_the_registers),
-    T(what_ept01_has_there_is_asked_again_when_it_changed))
+    T(what_ept01_has_there_is_asked_again_when_it_changed), T(a_device_is_left_alone_be_it_asked_for_tables_or_for_data))

@@ -238,10 +238,10 @@ static inline enum verdict launch(struct vcpu *v, bool resumes)
 	struct nested_vmcs *c;
 	u32 blocking;
 
-	if (!nested_allows(v))
-		return nested_refuses_fault(v);
+	if (!nested_has_current(v))
+		return nested_refuses_current(v);
 	c = n->current;
-	if (c == NULL || c->m->revision & VMCS12_SHADOW)
+	if (c->m->revision & VMCS12_SHADOW)
 		return nested_fail_invalid();
 	n->blocking01 = blocking = vmcs_read32(GUEST_INTERRUPTIBILITY);
 	if (blocking & BLOCKING_MOV_SS)

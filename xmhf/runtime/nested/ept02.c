@@ -3,7 +3,7 @@
 #include "nested/ept02_table.h"
 #include "nested/memory_type.h"
 
-#define WRITABLE_WORDS	64u		/* for each page of the pool: as many bits as L1 has pages, if the pool is RAM/512 */
+#define WRITABLE_WORDS	64u		/* for each page of the pool: four bits a page of L1's, if the pool is RAM/512 */
 
 /* ---- start ---- */
 

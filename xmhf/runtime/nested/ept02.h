@@ -81,7 +81,8 @@ struct ept02 {
 	struct ept02_table *free, *limbo;	/* zeroed ones; those that a CPU may still walk */
 	u32 exposed;			/* tables of which L2 can write what they shadow: never known to be unchanged */
 	u32 *writable;			/* a bit a page of L1's (modulo their number): a leaf with W may lead there */
-	u32 writable_mask;		/* of page numbers */
+	u32 writable_mask;		/* of page numbers, */
+	u64 writable_to;		/* and all addresses of such pages, ORed: have two of them one bit? */
 	u8 low[64][64];			/* by bits 5:0 of EPT01's leaf, then as in struct ept02_range */
 };
 

@@ -57,10 +57,15 @@ static NOINLINE enum ept02_answer install(struct ept02 *e, struct ept02_table *t
 	return EPT02_RESUME;
 }
 
-/* Is the page beside slot @i there too, and new? Who maps page by page, after each violation, has no neighbours to look for. */
+static bool is_new(const struct ept02_table *t, u32 i)
+{
+	return !t->entries[i] && ept_entry_present(ept12_entry_get(&t->from12[i]));
+}
+
+/* Is a page beside slot @i there too, and new? Who maps page by page, after each violation, has no neighbours to look for. */
 static bool has_company(const struct ept02_table *t, u32 i)
 {
-	return !t->entries[i ^ 1] && ept_entry_present(ept12_entry_get(&t->from12[i ^ 1]));
+	return is_new(t, i ^ 1) || is_new(t, (i + 1) % EPT_ENTRIES);
 }
 
 /* What is touched first in a table may stay alone there, unless L2 came in a sequence. */

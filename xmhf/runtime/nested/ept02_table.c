@@ -146,7 +146,8 @@ void ept02_keep_off(struct ept02 *e, gpa1_t page)
 	if (!(*word & bit))
 		return;
 	ept02_drop_leaves(e, page.at, page.at + PAGE_MASK);
-	*word &= ~bit;
+	if (e->writable_to >> PAGE_SHIFT <= e->writable_mask)
+		*word &= ~bit;
 	if (e->generation != e->flushed)
 		ept02_flush(e);
 }

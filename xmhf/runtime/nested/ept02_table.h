@@ -190,10 +190,11 @@ static inline bool ept02_range_has_leaves(const struct ept02 *e, u32 level)
 
 /* Leaves of @level with W lead to @count > 0 pages of L1's that size, from the one at @to on. */
 void ept02_note_many_writable(const struct ept02 *e, u32 at, u32 count);
-static ALWAYS_INLINE void ept02_note_writable(const struct ept02 *e, u32 level, u64 to, u32 count)
+static ALWAYS_INLINE void ept02_note_writable(struct ept02 *e, u32 level, u64 to, u32 count)
 {
 	u32 at = (u32)(to >> PAGE_SHIFT) & e->writable_mask, pages = count << (ept_shift(level) - PAGE_SHIFT);
 
+	e->writable_to |= to | (to + ((u64)(pages - 1) << PAGE_SHIFT));
 	if (level == 1 && pages <= 32 - (at & 31))
 		e->writable[at / 32] |= ~0u >> (32 - pages) << (at & 31);
 	else if (level == 2 && pages <= e->writable_mask - at + 1)
@@ -203,7 +204,7 @@ static ALWAYS_INLINE void ept02_note_writable(const struct ept02 *e, u32 level, 
 }
 
 /* @t at @level has @count leaves like @leaf now, made of entries of EPT12 that lead to @to of L1's and on, within e->range. */
-static ALWAYS_INLINE void ept02_note_leaves(const struct ept02 *e, struct ept02_table *t, u32 level, u64 leaf, u64 to, u32 count)
+static ALWAYS_INLINE void ept02_note_leaves(struct ept02 *e, struct ept02_table *t, u32 level, u64 leaf, u64 to, u32 count)
 {
 	t->lowest = MIN(t->lowest, to);
 	t->highest = MAX(t->highest, to + ((u64)(count - 1) << ept_shift(level)));
@@ -229,7 +230,7 @@ static ALWAYS_INLINE void ept02_slot_fill(u64 *slot, u64 value)
 }
 
 /* The same for an empty slot of a table of 4 KiB pages. */
-static ALWAYS_INLINE u64 ept02_install_new(const struct ept02 *e, struct ept02_table *t, u32 i, u64 entry12)
+static ALWAYS_INLINE u64 ept02_install_new(struct ept02 *e, struct ept02_table *t, u32 i, u64 entry12)
 {
 	u64 leaf = ept02_leaf(&e->range, t->accessed_dirty, entry12);
 

@@ -17,7 +17,7 @@ static enum ept_rights memory_rights(gpa1_t at, u64 leaf01)
 
 	if (at.at >= machine.host_top || !machine_is_memory(at.at))
 		return EPT_NONE;
-	if (leaf01)
+	if (leaf01 && !(leaf01 & EPT_ENTRY_SPECIAL))
 		return ept_entry_rights(leaf01);
 	return lookup(NULL, at, &leaf) && !leaf.special ? leaf.rights : EPT_NONE;
 }

@@ -23,14 +23,6 @@ static NOINLINE enum verdict to_memory(struct vcpu *v, u64 value)
 	return verdict != RESUME ? verdict : SUCCEED;
 }
 
-/* Is there an operand to look at? L1 is in VMX operation where it has a current VMCS. */
-static inline bool has_current(const struct vcpu *v) { return v->nested && v->nested->current && guest_cpl() == 0; }
-
-static NOINLINE enum verdict refuse(struct vcpu *v)
-{
-	return nested_allows(v) ? nested_fail_invalid() : nested_refuses_fault(v);
-}
-
 enum verdict nested_vmread(struct vcpu *v)
 {
 	const struct vmcs12_slot *slot;
@@ -39,8 +31,8 @@ enum verdict nested_vmread(struct vcpu *v)
 	u64 value;
 	u32 info;
 
-	if (!has_current(v))
-		return refuse(v);
+	if (!nested_has_current(v))
+		return nested_refuses_current(v);
 	c = v->nested->current;
 	operands = v->nested->operands;
 	info = vmcs_read32(EXIT_INSTR_INFO);
@@ -96,8 +88,8 @@ enum verdict nested_vmwrite(struct vcpu *v)
 	uptr operands, encoding;
 	u32 info;
 
-	if (!has_current(v))
-		return refuse(v);
+	if (!nested_has_current(v))
+		return nested_refuses_current(v);
 	operands = v->nested->operands;
 	info = vmcs_read32(EXIT_INSTR_INFO);
 	encoding = instruction_register(v, operand_info_reg2(info)) & operands;

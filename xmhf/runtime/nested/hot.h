@@ -24,7 +24,7 @@ void shadow_init(void);
 u32 shadow_take_all(struct nested_vmcs *c);
 u32 shadow_take_event(struct vmcs12 *m);
 u32 shadow_take_more(struct nested_vmcs *c);
-bool shadow_takes_more(const struct nested_vmcs *c);	/* c->takes_more, by m's controls */
+bool shadow_takes_more(const struct nested_vmcs *c);	/* c->takes_more, by m's controls or for wide.h */
 
 /* Likewise what VM entry looks at. What is out of use waits for shadow_take_all. */
 static inline u32 shadow_take(struct nested_vmcs *c)

@@ -31,6 +31,11 @@ enum verdict nested_refuses_mode(struct vcpu *v)
 	return RESUME;
 }
 
+enum verdict nested_refuses_current(struct vcpu *v)
+{
+	return nested_allows(v) ? nested_fail_invalid() : nested_refuses_fault(v);
+}
+
 enum verdict nested_refuses_fault(struct vcpu *v)
 {
 	if (!nested_is_on(v))

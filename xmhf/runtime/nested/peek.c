@@ -28,7 +28,8 @@ static NOINLINE bool look_up(u64 *from, u64 *size, u64 at)
 
 	*size = 0;
 	if (!ept_lookup(&ept01, (gpa1_t){ at }, &leaf) || leaf.special || !(leaf.rights & EPT_R) || leaf.hpa.at != at ||
-	    leaf.from.at + leaf.size > machine.host_top)
+	    leaf.from.at + leaf.size > machine.host_top || !machine_is_memory(leaf.from.at) ||
+	    !machine_is_memory(leaf.from.at + leaf.size - 1))
 		return false;
 	*from = leaf.from.at;
 	*size = leaf.size;
@@ -62,8 +63,9 @@ static bool walk_down(struct peek *p, struct peek_walk *w, u64 table, u32 level,
 		if (level == 1 || (level == 2 && entry & PTE_PS)) {
 			if (level == 2 && table & (span - 1) & ~(u64)PAGE_SIZE)		/* bit 12 is PAT */
 				return false;
-			w->at = (uptr)((table & ~(span - 1)) | (linear & (span - 1) & ~(u64)PAGE_MASK));
-			return is_plain(p, w->at);
+			table = (table & ~(span - 1)) | (linear & (span - 1) & ~(u64)PAGE_MASK);
+			w->at = (uptr)table;
+			return is_plain(p, table);
 		}
 		if (entry & PTE_PS)
 			return false;
@@ -110,7 +112,7 @@ static NOINLINE bool anew(struct peek *p, struct peek_walk *w, uptr linear)
 	if (p->generation != generation)
 		forget(p, generation);
 	w->cr4 = vmcs_read_natural(GUEST_CR4);
-	w->efer = (u32)vmcs_read_natural(GUEST_EFER);
+	w->efer = vmcs_read32(GUEST_EFER);
 	w->root = root_of(w->efer, linear);
 	w->page = walk_anew(p, w, linear) ? linear & ~(uptr)PAGE_MASK : PEEK_NO_PAGE;
 	return w->page != PEEK_NO_PAGE;
@@ -118,7 +120,7 @@ static NOINLINE bool anew(struct peek *p, struct peek_walk *w, uptr linear)
 
 static inline bool stands(const struct peek *p, const struct peek_walk *w, uptr linear)
 {
-	u32 efer = (u32)vmcs_read_natural(GUEST_EFER);
+	u32 efer = vmcs_read32(GUEST_EFER);	/* its low half, where all bits are that there are */
 
 	if (w->page != (linear & ~(uptr)PAGE_MASK) || w->root != root_of(efer, linear) ||
 	    w->cr4 != vmcs_read_natural(GUEST_CR4) || w->efer != efer || p->generation != nested_pages_moves)

@@ -85,7 +85,7 @@ static u64 value_of(const struct vmcs12 *m, const struct hot *h)
 
 void shadow_give_more(struct nested_vmcs *c, u32 fields)
 {
-	if (c->wide)
+	if (c->wide_news)
 		wide_give(c);
 	for (fields &= existing; fields; fields &= fields - 1) {
 		const struct hot *h = &hot[__builtin_ctz(fields)];

@@ -4,7 +4,7 @@
  * where the CPU has VMCS shadowing, the shadow VMCS through which L1 reaches the hot fields without an exit.
  *
  * Where a field's truth is, while L1 runs: hot fields (shadowed in the field table) of the current VMCS in the shadow
- * VMCS, if there is one; guest fields that aren't hot in VMCS02, as long as their group's bit is set in @behind;
+ * VMCS, if there is one, and at times others too (wide.h); guest fields that aren't there in VMCS02, as long as their group's bit is set in @behind;
  * everything else in @m. While L2 runs, all guest fields are in VMCS02.
  */
 #ifndef NESTED_STATE_H
@@ -71,7 +71,7 @@ struct nested_vmcs {
 	u32 primary_base;		/* without windows of ours */
 	u32 each_entry, each_exit;	/* enum each_entry, each_exit */
 	u32 behind_after;		/* what is behind after an exit, by m's controls */
-	bool takes_more;		/* likewise: hot fields are in use that aren't always; */
+	bool takes_more;		/* likewise: hot fields are in use that aren't always, or wide ones; */
 	bool loads_again;		/* MSRs are loaded that exits don't save */
 	u32 seen_at;			/* place of ept02 among nested->ept.seen, perhaps */
 	uptr cd_nw;			/* of L2's CR0, where VMCS02 has 0 */
@@ -120,7 +120,7 @@ struct nested {
 	const struct nested_vmcs *host_msrs_of;	/* whose host state VMCS01 has of host_msrs.c's; NULL: something else */
 	struct nested_vmcs *current;	/* NULL: none */
 	u32 clock;
-	u64 vmwrites;			/* exits of L1's when wide_judge() looked last */
+	u64 vmwrites, vmresumes;	/* exits of L1's when wide_judge() looked last */
 	bool wide01;			/* what VMCS01 has */
 	u64 exits_kept[EXIT_REASONS], exits_reflected[EXIT_REASONS];
 	u16 vpid12[NESTED_VPIDS];	/* vpid.c; 0: nobody's */
@@ -172,7 +172,7 @@ void nested_shadow_error(struct vcpu *v, struct nested_vmcs *c, u32 error);	/* V
 
 /* ---- enter.c ---- */
 
-/* From the next entry on. */
+/* From the next entry on; also when @c's EPT02 was let go of. */
 void nested_use_eptp12(struct nested_vmcs *c, u64 eptp12);
 
 /* Last before every entry to L2, with VMCS02 current: EPT pointer and what has to be flushed for it. */
@@ -243,6 +243,10 @@ enum verdict nested_fail_valid(void);				/* the error is noted already */
  */
 static inline bool nested_allows(const struct vcpu *v) { return v->nested && v->nested->on && guest_cpl() == 0; }
 MUST_CHECK enum verdict nested_refuses_fault(struct vcpu *v);		/* which of the two */
+
+/* The same and that there is a current VMCS, which there is in VMX operation alone. */
+static inline bool nested_has_current(const struct vcpu *v) { return v->nested && v->nested->current && guest_cpl() == 0; }
+MUST_CHECK enum verdict nested_refuses_current(struct vcpu *v);		/* which of the three: VMfailInvalid is the last */
 
 /* RESUME: neither; else the verdict. */
 MUST_CHECK static inline enum verdict nested_refuses(struct vcpu *v)

@@ -3,9 +3,10 @@
 #include "nested/vmcs02.h"
 #include "nested/wide.h"
 
-#define WRITES_MANY	16u		/* VMWRITEs that exited, from one entry to the next, */
-#define ENTRIES_TO_SEE	3u		/* so often in a row */
-#define ENTRIES		4096u		/* then it stays; a write without an exit can't be seen to have stopped */
+#define WRITES_MANY	16u		/* VMWRITEs that exited since the last look, */
+#define ENTRIES_FEW	4u		/* while L1 entered so often: perhaps it runs two L2s in turn; */
+#define TIMES		3u		/* so often in a row */
+#define ENTRIES		4096u		/* then it stays; a write of the same value without an exit can't be seen to have stopped */
 
 /* FIELD() of a table of the wide ones alone. */
 #define ONLY_NOT(...)
@@ -62,34 +63,31 @@ u32 wide_enter(struct nested_vmcs *c)
 	return wide_take(c);
 }
 
-/* What VMCS02 has of a field that exits save. */
-static u64 saved(const struct nested_vmcs *c, enum vmcs_field field)
-{
-	if (field == GUEST_CR0)
-		return vmcs02_guest_cr0(c);
-	if (field == GUEST_DR7 && !(c->m->EXIT_CTRLS & EXIT_SAVE_DEBUG))
-		return c->m->GUEST_DR7;
-	return vmcs_read(field);
-}
-
 u32 wide_leave(struct nested_vmcs *c)
 {
 	struct vmcs12 *m = c->m;
 	u64 news = 0;
 
-#define SAVE(name)							\
+	/* Segments are read here, the few of the other group are fetched with all that is in it. */
+#define OLD_GUEST_SEG(name)
+#define OLD_GUEST(name)		const vmcs12_WNAT old_##name = m->name;
+#define FIELD(name, encoding, width, group, shadowed, exists) ONLY_##shadowed(OLD_##group(name))
+#include "vmx/vmcs_fields.def"
+#undef FIELD
+	vmcs02_fetch(c, GROUP_BIT(GROUP_GUEST));
+#define SAVE_GUEST_SEG(name)						\
 	do {								\
-		__typeof__(m->name) is = (__typeof__(is))saved(c, name); \
+		__typeof__(m->name) is = (__typeof__(is))vmcs_read(name); \
 									\
 		if (is != m->name) {					\
 			m->name = is;					\
 			news |= BIT64(WIDE_##name);			\
 		}							\
 	} while (0);
-#define FIELD(name, encoding, width, group, shadowed, exists) ONLY_##shadowed(SAVE(name))
+#define SAVE_GUEST(name)	if (m->name != old_##name) news |= BIT64(WIDE_##name);
+#define FIELD(name, encoding, width, group, shadowed, exists) ONLY_##shadowed(SAVE_##group(name))
 #include "vmx/vmcs_fields.def"
 #undef FIELD
-	vmcs02_fetch(c, GROUP_BIT(GROUP_GUEST));
 	c->behind = 0;
 	c->wide_news |= news;
 	return news ? HOT(GUEST_CR3) : 0;	/* any that isn't of the most frequent ones: shadow_give() */
@@ -129,13 +127,14 @@ static void end(struct vcpu *v, struct nested_vmcs *c)
 void wide_judge(struct vcpu *v, struct nested_vmcs *c)
 {
 	struct nested *n = v->nested;
-	u64 writes = v->exits[EXIT_VMWRITE] - n->vmwrites;
-	bool many = nested_shadowing && c->m->launched && c->dirty & GROUP_BIT(GROUP_GUEST_SEG) && writes >= WRITES_MANY;
+	u64 writes = v->exits[EXIT_VMWRITE] - n->vmwrites, entries = v->exits[EXIT_VMRESUME] - n->vmresumes;
+	bool many = c->dirty & GROUP_BIT(GROUP_GUEST_SEG) && writes >= WRITES_MANY && entries <= ENTRIES_FEW;
 
 	n->vmwrites = v->exits[EXIT_VMWRITE];
+	n->vmresumes = v->exits[EXIT_VMRESUME];
 	c->wide_seen = many ? c->wide_seen + 1 : 0;
 	if (c->wide && c->wide_left == 0)
 		end(v, c);
-	else if (!c->wide && c->wide_seen >= ENTRIES_TO_SEE)
+	else if (nested_shadowing && !c->wide && c->wide_seen >= TIMES)
 		begin(v, c);
 }

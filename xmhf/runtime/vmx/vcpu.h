@@ -90,6 +90,7 @@ struct vcpu {
 	u8 tss[104];
 };
 _Static_assert(sizeof(struct vcpu) <= CPU_BLOCK - CPU_AT, "a CPU's block is too small");
+_Static_assert(sizeof(((struct vcpu *)0)->ring) == 256, "ring_at wraps with it");
 _Static_assert(offsetof(struct vcpu, work) == NR_GPRS * sizeof(uptr), "VCPU_WORK in the stubs");
 
 static inline struct vcpu *this_cpu(void)
