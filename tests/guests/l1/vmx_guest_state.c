@@ -8,6 +8,7 @@
 
 #define ROUNDS_MANY	4200u		/* longer than anybody goes on without a second look */
 #define BASE_STEP	0x10u
+#define AREA_AT		(L2_DATA + 0x2000u)	/* an MSR area */
 
 L2_CODE(call, 32, "vmcall");
 L2_CODE(segments, 32, "xor %eax, %eax; mov %ax, %fs; mov %ds, %eax; mov %ax, %es; mov %ax, %gs; vmcall");
@@ -35,7 +36,7 @@ static const u16 fields[] = {
 #define FIELDS		ARRAY_SIZE(fields)
 #define WRITTEN		(FIELDS - 5)		/* the last ones aren't, at each entry */
 
-static struct l2 first, second;
+static struct l2 first, second, others[5];
 static u64 base[FIELDS], said[FIELDS];
 
 /* Those that aren't what was said last. */
@@ -133,6 +134,57 @@ static void two(void)
 	}
 }
 
+/* More than anybody keeps at hand. */
+static void crowd(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(others); i++)
+		begin(&others[i]);
+	for (u32 i = 0; i < 6 * ARRAY_SIZE(others); i++) {
+		load(&others[i % ARRAY_SIZE(others)]);
+		write_all(i);
+		run("one of many", &others[i % ARRAY_SIZE(others)], i / ARRAY_SIZE(others));
+	}
+	load(&first);
+}
+
+static void off_and_on(void)
+{
+	write_all(3);
+	result("VMCLEAR", vmx_clear(physical(first.vmcs)));
+	first.launched = false;
+	vmx_disable();
+	vmx_enable();
+	load(&first);
+	run("written before VMXOFF", &first, 1);
+}
+
+static void events(void)
+{
+	for (u32 i = 0; i < 4; i++) {
+		write_all(i);
+		vmcs_set(ENTRY_INTR_INFO, EVENT(TYPE_HARDWARE, GP_TRAP) | EVENT_CODE);
+		vmcs_set(ENTRY_ERROR_CODE, i);
+		vmcs_set(GUEST_CR0, base[WRITTEN - 4] ^ (i & 1 ? CR0_TS : 0));
+		run("#GP injected", &first, 0);
+	}
+	vmcs_set(ENTRY_INTR_INFO, 0);
+}
+
+static void bad_area(void)
+{
+	volatile u32 *entry = (volatile u32 *)(uptr)AREA_AT;
+
+	entry[0] = MSR_FS_BASE;
+	entry[1] = entry[2] = entry[3] = 0;
+	vmcs_set(ENTRY_MSR_LOAD_ADDR, AREA_AT);
+	for (u32 i = 0; i < 4; i++) {
+		write_all(i);
+		vmcs_set(ENTRY_MSR_LOAD_COUNT, i & 1);
+		run("a bad MSR in the area", &first, i);
+	}
+	vmcs_set(ENTRY_MSR_LOAD_COUNT, 0);
+}
+
 static void bad(const char *what, enum vmcs_field field, u64 value)
 {
 	u64 good;
@@ -179,9 +231,21 @@ void guest_main(void)
 	rounds("all are written after that", 4, true);
 	bad("CS isn't code", GUEST_CS_AR, AR_DATA32);
 	bad("CR0 without PE", GUEST_CR0, base[WRITTEN - 4] & ~(u64)CR0_PE);
-	bad("CR4 without PAE", GUEST_CR4, base[WRITTEN - 2] & ~(u64)CR4_PAE);
+	bad("CR4 with a reserved bit", GUEST_CR4, base[WRITTEN - 2] | BIT(30));
 	bad("a bad control", PIN_CTRLS, 0);
 	rounds("all are good", 4, true);
+	vmcs_off(EXIT_CTRLS, EXIT_SAVE_DEBUG);
+	rounds("debug controls aren't saved", 8, true);
+	rounds("nor are they, and none is written", 4, false);
+	vmcs_on(EXIT_CTRLS, EXIT_SAVE_DEBUG);
+	rounds("they are again", 4, true);
+	events();
+	bad_area();
+	rounds("after an area", 4, true);
+	off_and_on();
+	rounds("after VMXOFF", 8, true);
+	crowd();
+	rounds("after a crowd", 8, true);
 	write_all(0);
 	run("one more", &first, 0);
 	many();
