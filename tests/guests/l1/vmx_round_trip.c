@@ -315,6 +315,40 @@ static void pages(void)
 	loaded("VMCS of an older page", one);
 }
 
+/*
+ * Two L2s with an EPT each, which lead to other pages. Where the hypervisor has little memory for what it makes of them, one takes
+ * it from the other.
+ */
+#define FAR_AT		0x80000000u
+#define FAR_REGIONS	96u		/* of 2 MiB, so many tables */
+
+L2_CODE(read_regions, 32, "1: mov (%edi), %eax; add $0x200000, %edi; dec %ecx; jnz 1b; vmcall");
+
+static void rivals(void)
+{
+	static struct l2 two[2];
+
+	for (u32 i = 0; i < 2; i++) {
+		u32 *page = page_take();
+
+		*page = 0x1000 + i;
+		l2_setup(&two[i], L2_PAE, L2_WITH_EPT);
+		l2_code(&two[i], read_regions, read_regions_end);
+		for (u32 r = 0; r < FAR_REGIONS; r++)
+			ept_map(two[i].eptp, FAR_AT + r * 0x200000, physical(page), EPT_4K, EPT_RWX | EPT_WB);
+	}
+	for (u32 n = 0; n < 12; n++) {
+		struct l2 *l = &two[n % 2];
+
+		(void)vmx_ptrld(physical(l->vmcs));
+		vmcs_set(GUEST_RIP, L2_CODE_AT);
+		l->di = FAR_AT + n / 2 * 0x200000;
+		l->cx = n % 4 == 1 ? FAR_REGIONS - n : 2;
+		result_l2_f(l2_run(l), "rival %u", n);
+		say("R rival %u reads: %x\n", n, (u32)l->ax);
+	}
+}
+
 /* ---- EPT: violations that L1 mends in odd ways, and tables that it frees ---- */
 
 static void write_page(const char *name, u32 at)
@@ -390,6 +424,7 @@ void guest_main(void)
 		host_pdptes();
 	vmcss();
 	pages();
+	rivals();
 	violations(false);
 	if (CAP(EPT_VPID) & EPT_CAP_AD)
 		violations(true);

@@ -63,6 +63,7 @@ void nested_clear(struct vcpu *v, struct nested_vmcs *c)
 {
 	c->m->launched = 0;
 	if (write_back(v, c)) {
+		wide_end(c);
 		c->cleared = c->at;
 		c->at = NO_VMCS;
 	} else {
@@ -96,8 +97,7 @@ struct nested_vmcs *nested_cache(struct vcpu *v, u64 at)
 		c->behind = 0;
 		c->changed = HOT_ALL;
 		c->shadow_is_old = true;
-		c->wide = false;
-		c->wide_seen = 0;
+		wide_end(c);
 	}
 	c->at = at;
 	c->cleared = NO_VMCS;

@@ -116,12 +116,12 @@ static void begin(struct vcpu *v, struct nested_vmcs *c)
 	wide_let(v, c);
 }
 
-static void end(struct vcpu *v, struct nested_vmcs *c)
+void wide_end(struct nested_vmcs *c)
 {
 	c->wide = false;
+	c->wide_seen = 0;
 	c->takes_more = shadow_takes_more(c);
 	c->each_exit &= ~(u32)LEAVE_WIDE;
-	wide_let(v, c);
 }
 
 void wide_judge(struct vcpu *v, struct nested_vmcs *c)
@@ -133,8 +133,10 @@ void wide_judge(struct vcpu *v, struct nested_vmcs *c)
 	n->vmwrites = v->exits[EXIT_VMWRITE];
 	n->vmresumes = v->exits[EXIT_VMRESUME];
 	c->wide_seen = many ? c->wide_seen + 1 : 0;
-	if (c->wide && c->wide_left == 0)
-		end(v, c);
-	else if (nested_shadowing && !c->wide && c->wide_seen >= TIMES)
+	if (c->wide && c->wide_left == 0) {
+		wide_end(c);
+		wide_let(v, c);
+	} else if (nested_shadowing && !c->wide && c->wide_seen >= TIMES) {
 		begin(v, c);
+	}
 }

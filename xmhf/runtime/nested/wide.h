@@ -12,6 +12,9 @@
 /* At an entry that isn't followed by hot fields alone, before it: begins and ends it. With VMCS01 current. */
 void wide_judge(struct vcpu *v, struct nested_vmcs *c);
 
+/* It is over: m has all. For @c that isn't current, or wide_let() follows. */
+void wide_end(struct nested_vmcs *c);
+
 /* Lets L1 reach the fields that it may of @c (NULL: no VMCS12) as its current one; with VMCS01 current. */
 void wide_let(struct vcpu *v, const struct nested_vmcs *c);
 
