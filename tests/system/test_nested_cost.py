@@ -42,7 +42,7 @@ BOUNDS = {
     "ept_first_touch_4k_random_per_page": (70, 0.1, 1, 0.02, 0, 0, 0),
     "ept_first_touch_4k_alone": (900, 1, 6, 0, 0, 0, 0),
     "ept_first_touch_4k_alone_far": (1400, 1, 6, 0, 0, 0, 0),
-    "ept_first_touch_4k_ad_per_page": (460, 1.01, 6, 0.02, 0, 0, 0),
+    "ept_first_touch_4k_ad_per_page": (450, 1.01, 6, 0.02, 0, 0, 0),
     "ept_first_touch_2m_per_region": (2900, 2.1, 65, 4, 0, 0, 0),
     "ept_touch_after_invept_per_page": (15, 0.02, 0.3, 0.02, 0, 0, 0),
     "remap1_invept_touch_total": (2650, 3, 76, 4, 0, 2, 0),
@@ -69,7 +69,15 @@ BOUNDS_I386 = {
     "invvpid_single": 400,
     "vmclear_vmptrld_vmlaunch": 2900,
     "vmptrld_resume_switch": 1470,
-    "ept_violation_fix": 2100,
+    "ept_first_touch_4k_per_page": 45,
+    "ept_first_touch_4k_random_per_page": 110,
+    "ept_first_touch_4k_alone": 1330,
+    "ept_first_touch_4k_alone_far": 2000,
+    "ept_first_touch_4k_ad_per_page": 720,
+    "ept_first_touch_2m_per_region": 3200,
+    "remap1_invept_touch_total": 3750,
+    "ept_violation_fix": 2000,
+    "ept_violation_fix_invept": 4150,
 }
 
 
