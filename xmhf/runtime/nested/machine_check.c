@@ -20,7 +20,8 @@ bool nested_takes_machine_check(struct vcpu *v)
 
 	if (!l1_wants_vector(n->current->m, MC_ABORT, 0))
 		return false;
-	n->exit = (struct l2_exit){ .reason = EXIT_EXCEPTION_NMI, .made_up = true, .intr_info = INTR_VALID | INTR_HARDWARE << 8 | MC_ABORT,
+	n->exit = (struct l2_exit){ .reason = EXIT_EXCEPTION_NMI, .made_up = true,
+				    .intr_info = INTR_VALID | INTR_HARDWARE << 8 | MC_ABORT,
 				    .vectoring = on_its_way(), .vectoring_error = vmcs_read32(ENTRY_ERROR_CODE),
 				    .instr_len = vmcs_read32(ENTRY_INSTR_LEN) };
 	nested_leave(v);
