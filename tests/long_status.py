@@ -21,7 +21,7 @@ def last_runs(text):
 
 
 def changed(record, commit):
-    """How many files that a test can see differ between `commit` and HEAD; None: git doesn't know the commit."""
+    """How many files that a long test can see differ between `commit` and HEAD; None: git doesn't know the commit."""
     done = subprocess.run(["git", "diff", "--name-only", commit, "HEAD", "--", ":/", ":(top,exclude)docs",
                            ":(top,exclude)README.md", f":(exclude){record}"],
                           cwd=record.parent, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)

@@ -91,10 +91,11 @@ def main(logs):
     runs = [RESULT.findall(pathlib.Path(log).read_text(errors='replace')) for log in logs]
     missing = [f'{name:22} {section:9} {text}' for name, section, text in without_results(sum(runs, []))]
     missing += [f'VM-instruction error    {number:<9} {ERRORS.get(number, ["not in the table"])[0]}'
-                for number in errors_without_results(list(map(dict, runs)))]
+                for number in errors_without_results([dict(reversed(run)) for run in runs])]
     missing += [f'VM-instruction error that cannot be: {result}'
-                for run in runs for result in impossible_errors(dict(run).values())]
-    print(*missing, sep='\n')
+                for run in runs for result in impossible_errors(result for _, result in run)]
+    for line in missing:
+        print(line)
     return bool(missing)
 
 

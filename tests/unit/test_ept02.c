@@ -605,7 +605,8 @@ PROMISE(too_little_memory_is_refused)
 
 RUN(
 	T(fresh_pages_touched_in_order_take_a_handful_of_faults),
-	T(fresh_pages_touched_in_any_order_take_a_fault_in_sixteen), T(the_page_touched_first_in_a_table_brings_no_neighbours_but_the_next_ones_do),
+	T(fresh_pages_touched_in_any_order_take_a_fault_in_sixteen),
+	T(the_page_touched_first_in_a_table_brings_no_neighbours_but_the_next_ones_do),
 	T(with_ad_only_accessed_neighbours_are_filled_and_dirty_ones_writable),
 	T(clearing_a_or_d_takes_the_right_away_at_invept),
 	T(a_leaf_that_becomes_misconfigured_goes_at_invept_though_its_w_never_counted),

@@ -87,6 +87,7 @@ static void start(u32 exceptions)
 	vmcs_write(GUEST_RIP, 0x1000);
 	vmcs_write(ENTRY_INTR_INFO, 0);
 	vmcs_write(IDT_VECTORING_INFO, 0);
+	vmcs_write(EXIT_REASON, EXIT_IO);
 }
 
 static void page_fault(void)
@@ -149,9 +150,24 @@ static void delivery_fails(u32 event, u32 exceptions, u32 reason, u32 vector, bo
 	}
 	assert_int_equal((u8)nested.exit.intr_info, vector);
 	assert_int_equal(nested.exit.vectoring, tells ? event : 0);
+	/* EXT */
+	assert_int_equal(nested.exit.intr_error, event & INTR_VALID && INTR_TYPE(event) <= INTR_HARDWARE && vector == GP_FAULT);
 	if (tells) {
 		assert_int_equal(nested.exit.vectoring_error, ERROR_OF_FIRST);
 		assert_int_equal(nested.exit.instr_len, 2);
+	}
+}
+
+PROMISE(a_fault_of_iret_says_that_nmis_were_unblocked)
+{
+	for (u32 i = 0; i < 2; i++) {
+		start(BIT(GP_FAULT));
+		vmcs_write(EXIT_REASON, i ? EXIT_EPT_VIOLATION : EXIT_IO);
+		vmcs_write(EXIT_QUALIFICATION, QUAL_WRITE | QUAL_NMI_UNBLOCKING);
+		(void)!inject(&cpu.vcpu, GP_FAULT, 0);
+		l2_act(&cpu.vcpu, INJECT);
+		assert_int_equal(left, EXIT_EXCEPTION_NMI);
+		assert_int_equal(nested.exit.intr_info & BIT(12), i ? BIT(12) : 0);
 	}
 }
 
@@ -176,4 +192,4 @@ PROMISE(a_double_fault_that_exits_does_not)
 }
 
 RUN(T(a_page_fault_of_l2s_own_sets_cr2), T(one_that_exits_leaves_cr2_and_tells_the_address), T(other_faults_have_neither),
-    T(a_fault_during_delivery_tells_of_the_event), T(a_double_fault_that_exits_does_not))
+    T(a_fault_of_iret_says_that_nmis_were_unblocked), T(a_fault_during_delivery_tells_of_the_event), T(a_double_fault_that_exits_does_not))

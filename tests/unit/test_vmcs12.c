@@ -212,7 +212,8 @@ PROMISE(shadowed_fields_need_no_exit)
 
 PROMISE(wide_shadowing_needs_none_for_segments_control_registers_and_dr7_either)
 {
-	static const u32 wide[] = { GUEST_ES_SELECTOR, GUEST_CS_AR, GUEST_IDTR_LIMIT, GUEST_GS_BASE, GUEST_CR0, GUEST_CR3, GUEST_CR4, GUEST_DR7 };
+	static const u32 wide[] = { GUEST_ES_SELECTOR, GUEST_CS_AR, GUEST_IDTR_LIMIT, GUEST_GS_BASE, GUEST_CR0, GUEST_CR3,
+				    GUEST_CR4, GUEST_DR7 };
 	static u8 reads[2][PAGE_SIZE], writes[2][PAGE_SIZE];
 
 	offer_all();

@@ -197,11 +197,11 @@ L2_CODE(raise_de, 32, "xor %ecx, %ecx; div %ecx");
 /* On L2's stack, to which a handler's frame can't be written. */
 static void failed_deliveries(u32 with)
 {
-	static const struct { const u8 *code, *end; u32 bitmap, info, vectoring, length; } all[] = {
-		{ raise_ud, raise_ud_end, BIT(GP_TRAP), GP_EXIT, EVENT(TYPE_HARDWARE, UD_TRAP), 0 },
-		{ raise_int, raise_int_end, BIT(GP_TRAP), GP_EXIT, EVENT(TYPE_SOFTWARE, 0x30), 2 },
-		{ raise_de, raise_de_end, BIT(DF_TRAP) | BIT(GP_TRAP), GP_EXIT, EVENT(TYPE_HARDWARE, DE_TRAP), 0 },
-		{ raise_de, raise_de_end, BIT(DF_TRAP), DF_EXIT, 0, 0 },
+	static const struct { const u8 *code, *end; u32 bitmap, info, error, vectoring, length; } all[] = {
+		{ raise_ud, raise_ud_end, BIT(GP_TRAP), GP_EXIT, 1, EVENT(TYPE_HARDWARE, UD_TRAP), 0 },
+		{ raise_int, raise_int_end, BIT(GP_TRAP), GP_EXIT, 0, EVENT(TYPE_SOFTWARE, 0x30), 2 },
+		{ raise_de, raise_de_end, BIT(DF_TRAP) | BIT(GP_TRAP), GP_EXIT, 1, EVENT(TYPE_HARDWARE, DE_TRAP), 0 },
+		{ raise_de, raise_de_end, BIT(DF_TRAP), DF_EXIT, 0, 0, 0 },
 	};
 
 	l2_of_hypercalls(L2_NATIVE, with);
@@ -211,8 +211,9 @@ static void failed_deliveries(u32 with)
 		start_at(all[i].code, all[i].end);
 		vmcs_set(EXCEPTION_BITMAP, all[i].bitmap);
 		l2_run(&l2);
-		expect(exit_reason() == EXIT_EXCEPTION && vmcs_get(EXIT_INTR_INFO) == all[i].info && vmcs_get(EXIT_INTR_ERROR_CODE) == 0,
-		       "delivery %u: exit %u 0x%llx", i, exit_reason(), vmcs_get(EXIT_INTR_INFO));
+		expect(exit_reason() == EXIT_EXCEPTION && vmcs_get(EXIT_INTR_INFO) == all[i].info, "delivery %u: exit %u 0x%llx", i,
+		       exit_reason(), vmcs_get(EXIT_INTR_INFO));
+		expect(vmcs_get(EXIT_INTR_ERROR_CODE) == all[i].error, "delivery %u: error code %llx", i, vmcs_get(EXIT_INTR_ERROR_CODE));
 		expect(vmcs_get(IDT_VECTORING_INFO) == all[i].vectoring && (!all[i].length || vmcs_get(EXIT_INSTR_LEN) == all[i].length),
 		       "delivery %u: of 0x%llx, length %llu", i, vmcs_get(IDT_VECTORING_INFO), vmcs_get(EXIT_INSTR_LEN));
 	}

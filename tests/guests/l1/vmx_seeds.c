@@ -485,7 +485,7 @@ static u32 memory_sum(void)
 	u32 sum = FNV_BASIS;
 
 	VE[VE_QUALIFICATION] &= ~(u32)QUALIFICATION_ADVANCED;
-	if (vmcs_get(EPTP) & EPTP_AD)
+	if (vmcs_get(EPTP) & EPTP_AD && !(VE[VE_QUALIFICATION] & BIT(8)))
 		VE[VE_QUALIFICATION] |= 1;		/* fault E1, as below */
 	for (u32 at = next_word(WORLD_PAGE(0)); at < MEMORY_END; at = next_word(at + 4))
 		sum = add(sum, (u64)at << 32 | *(volatile u32 *)(uptr)at);

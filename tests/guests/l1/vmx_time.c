@@ -8,6 +8,7 @@
 #define MSR_TSC		0x10
 #define MSR_TSC_AUX	0xc0000103
 #define BITMAP_AT	0x1f00000u
+#define OWN_BITMAP_AT	0x1f01000u	/* L2 writes there */
 #define ONE		(1ull << 48)
 #define TIMER_RATE	((u32)CAP(MISC) & MISC_TIMER_RATE)
 
@@ -15,17 +16,20 @@
 	X("rdtsc", .primary = PRIMARY_RDTSC) X("rdtscp", .enable = SECONDARY_RDTSCP, .primary = PRIMARY_RDTSC) \
 	X("mov $0x10, %ecx; rdmsr", .primary = PRIMARY_RDTSC)
 INSNS(reads, READS, READS);
+#define READS_BLIND(X) X("movb $0, (%ebp); mov $0x10, %ecx; rdmsr")	/* L2 writes to its own MSR bitmap */
+INSNS(reads_blind, READS_BLIND, READS_BLIND);
 
 static struct l2 l2;
 static bool uses_offset, scales;
+static u32 bitmap_at = BITMAP_AT;
 static u64 offset, multiplier, before;
 
 static void prepare(struct l2 *l)
 {
-	(void)l;
-	memset((void *)(uptr)BITMAP_AT, 0, 4096);
+	l->bp = bitmap_at;
+	memset((void *)(uptr)bitmap_at, 0, 4096);
 	vmcs_on(PRIMARY_CTRLS, PRIMARY_MSR_BITMAPS | (uses_offset ? PRIMARY_TSC_OFFSET : 0));
-	vmcs_set(MSR_BITMAP, BITMAP_AT);
+	vmcs_set(MSR_BITMAP, bitmap_at);
 	vmcs_set(TSC_OFFSET, offset);
 	if (scales) {
 		secondary_on(SECONDARY_TSC_SCALING);
@@ -56,7 +60,7 @@ static void say_time(struct l2 *l)
 		say(" %s aux %x", read - first + 2 <= last - first + 4 ? "in time" : "out of time", (u32)l->cx);
 }
 
-static void offsets(void)
+static void offsets(u32 with, const struct insn_list *list)
 {
 	static const u64 all[] = { 0, 1ull << 40, ~0ull << 32, ~0ull, 1ull << 63 };
 	static const char *const names[] = { "0", "2^40", "-2^32", "-1", "2^63" };
@@ -73,8 +77,8 @@ static void offsets(void)
 				multiplier = m ? multipliers[m - 1] : 0;
 				if (scales && !CAN_SECONDARY(SECONDARY_TSC_SCALING))
 					continue;
-				insns_run(&l2, &(struct insn_run){ .mode = L2_NATIVE, .prepare = prepare, .says = say_time,
-					  .what = { scales ? times[m - 1] : NULL, on ? "offset" : "offset unused", names[i] } }, &reads);
+				insns_run(&l2, &(struct insn_run){ .mode = L2_NATIVE, .with = with, .prepare = prepare, .says = say_time,
+					  .what = { scales ? times[m - 1] : NULL, on ? "offset" : "offset unused", names[i] } }, list);
 			}
 	scales = uses_offset = false;
 }
@@ -245,7 +249,10 @@ void guest_main(void)
 	if (!l1_begin())
 		return;
 	vmx_enable();
-	offsets();
+	offsets(0, &reads);
+	bitmap_at = OWN_BITMAP_AT;
+	offsets(L2_WITH_EPT, &reads_blind);
+	bitmap_at = BITMAP_AT;
 	tsc_writes();
 	timer();
 	pause_loops();

@@ -27,18 +27,23 @@ enum verdict guest_retry(u32 qualification)
 	return RESUME;
 }
 
-/* #GP(0); on the way to another exception's handler both merge, if an L1 doesn't take the second one. */
+#define ERROR_EXT	1	/* in an error code: met on the way to the handler of what no INT asked for (7.13) */
+
+/* #GP; on the way to another exception's handler both merge, if an L1 doesn't take the second one. */
 static enum verdict refuse(struct vcpu *v)
 {
-	if (nested_wants_fault(v, GP_FAULT, 0))
-		return inject(v, GP_FAULT, 0);
-	switch (double_fault_of(vmcs_read32(IDT_VECTORING_INFO), GP_FAULT)) {
+	u32 vectoring = vmcs_read32(IDT_VECTORING_INFO);
+	int error = vectoring & INTR_VALID && INTR_TYPE(vectoring) <= INTR_HARDWARE ? ERROR_EXT : 0;
+
+	if (nested_wants_fault(v, GP_FAULT, (u32)error))
+		return inject(v, GP_FAULT, error);
+	switch (double_fault_of(vectoring, GP_FAULT)) {
 	case FAULT_DOUBLE:
 		return inject(v, DF_ABORT, 0);
 	case FAULT_SHUTDOWN:
 		return SHUT_DOWN;
 	default:
-		return inject(v, GP_FAULT, 0);
+		return inject(v, GP_FAULT, error);
 	}
 }
 

@@ -82,7 +82,8 @@ static bool write_mtrr(u32 msr, u64 value)
 
 /*
  * The counters stand still in root mode: VM exits load 0. Otherwise a record of PEBS that falls due there would be
- * written to the guest's linear address in our address space. What the guest has we know: each write of it exits.
+ * written to the guest's linear address in our address space. What the guest has we know: each write of it exits, but for the
+ * CPU's own where IA32_DEBUGCTL freezes all counters at one's interrupt (before version 4 of performance monitoring).
  */
 static bool read_perf_global_ctrl(u32 msr, u64 *value)
 {

@@ -49,6 +49,7 @@
 #define RFLAGS_RF	BIT(16)
 #define RFLAGS_VM	BIT(17)
 
+#define MSR_TSC			0x10
 #define MSR_APIC_BASE			0x1b
 #define  APIC_BASE_BSP			BIT(8)
 #define  APIC_BASE_X2APIC		BIT(10)

@@ -75,7 +75,8 @@ static bool is_alone(const struct ept02_table *t, const struct ept02_fault *f)
 }
 
 /* Most faults: @t has 4 KiB pages, and nothing for this one yet. False: there is more to it. */
-static ALWAYS_INLINE bool install_new(struct ept02 *e, struct ept02_table *t, u64 entry12, const struct ept02_fault *f, bool around)
+static ALWAYS_INLINE bool install_new(struct ept02 *e, struct ept02_table *t, u64 entry12, const struct ept02_fault *f,
+				      bool around)
 {
 	u32 i = ept_index(f->at.at, 1);
 	u64 leaf;
@@ -91,7 +92,8 @@ static ALWAYS_INLINE bool install_new(struct ept02 *e, struct ept02_table *t, u6
 }
 
 /* With neighbours if @around. EPT01 may allow more than what we remember of it. */
-static ALWAYS_INLINE enum ept02_answer map(struct ept02 *e, struct ept02_table *t, u64 entry12, struct ept02_fault *f, bool around)
+static ALWAYS_INLINE enum ept02_answer map(struct ept02 *e, struct ept02_table *t, u64 entry12, struct ept02_fault *f,
+					   bool around)
 {
 	enum ept02_answer answer;
 

@@ -67,8 +67,12 @@ static void note_delivery(struct l2_exit *exit)
 {
 	u32 vectoring = vmcs_read32(IDT_VECTORING_INFO);
 
-	if (!(vectoring & INTR_VALID))
+	if (!(vectoring & INTR_VALID)) {
+		/* 28.2.2: the IRET that met it had unblocked NMIs. */
+		if (vmcs_read32(EXIT_REASON) == EXIT_EPT_VIOLATION && vmcs_read(EXIT_QUALIFICATION) & QUAL_NMI_UNBLOCKING)
+			exit->intr_info |= INTR_NMI_UNBLOCKING;
 		return;
+	}
 	exit->vectoring = vectoring;
 	exit->vectoring_error = vmcs_read32(IDT_VECTORING_ERROR_CODE);
 	exit->instr_len = vmcs_read32(EXIT_INSTR_LEN);

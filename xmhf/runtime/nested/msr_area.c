@@ -125,12 +125,33 @@ bool nested_msr_write(struct vcpu *v, u32 msr, u64 value)
 static bool load(const struct msr_entry *e) { return !check_msr_load(e) && write_msr(e->index, e->value); }
 static bool store(struct msr_entry *e) { return !check_msr_store(e) && read_msr(e->index, &e->value); }
 
-/* Ours are few, but while a bitmap of L1's is blind (bitmaps.c) each access comes here. */
+/* The product's bits from 48 on. */
+static u64 scaled(u64 tsc, u64 multiplier)
+{
+	u64 low = (u64)(u32)tsc * (u32)multiplier, a = (tsc >> 32) * (u32)multiplier, b = (u32)tsc * (multiplier >> 32);
+	u64 middle = (low >> 32) + (u32)a + (u32)b, high = (tsc >> 32) * (multiplier >> 32) + (a >> 32) + (b >> 32) + (middle >> 32);
+
+	return high << 16 | (u32)middle >> 16;
+}
+
+/* L2's clock (26.3); L1's is the CPU's. */
+static u64 tsc_of_l2(const struct vmcs12 *m)
+{
+	u64 tsc = rdtsc();
+
+	if (!(m->PRIMARY_CTRLS & PRIMARY_TSC_OFFSET))
+		return tsc;
+	return (secondary_controls(m) & SECONDARY_TSC_SCALING ? scaled(tsc, m->TSC_MULTIPLIER) : tsc) + m->TSC_OFFSET;
+}
+
+/* Ours are few, but while L1's MSR bitmap is blind (bitmaps.c) each access comes here. */
 enum verdict l2_rdmsr(struct vcpu *v)
 {
 	u64 value;
 
-	if (!l2_apic_reads(v, (u32)v->regs.rcx, &value) && !read_msr((u32)v->regs.rcx, &value))
+	if ((u32)v->regs.rcx == MSR_TSC)
+		value = tsc_of_l2(v->nested->current->m);
+	else if (!l2_apic_reads(v, (u32)v->regs.rcx, &value) && !read_msr((u32)v->regs.rcx, &value))
 		return inject(v, GP_FAULT, 0);
 	guest_set_edx_eax(v, value);
 	return ADVANCE;

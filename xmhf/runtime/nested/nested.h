@@ -25,7 +25,6 @@ void host_msrs_init(void);
 void nested_cpu_setup(struct vcpu *v);
 
 extern struct vmx_caps_offered nested_caps;	/* all zero: L1 is offered no VMX */
-static inline bool nested_is_offered(void) { return nested_caps.msr[CAP_BASIC] != 0; }
 
 /* Is L1 in VMX operation (after VMXON, before VMXOFF)? */
 bool nested_is_on(const struct vcpu *v);
@@ -42,7 +41,6 @@ enum verdict nested_invept(struct vcpu *v);
 enum verdict nested_invvpid(struct vcpu *v);
 enum verdict nested_vmlaunch(struct vcpu *v);
 enum verdict nested_vmresume(struct vcpu *v);
-enum verdict nested_vmfunc(struct vcpu *v);
 
 /* WRMSR while L1 is in VMX operation: some MSRs exit then that don't else. False: #GP(0). */
 MUST_CHECK bool nested_msr_write(struct vcpu *v, u32 msr, u64 value);

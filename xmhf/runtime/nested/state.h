@@ -4,8 +4,8 @@
  * where the CPU has VMCS shadowing, the shadow VMCS through which L1 reaches the hot fields without an exit.
  *
  * Where a field's truth is, while L1 runs: hot fields (shadowed in the field table) of the current VMCS in the shadow
- * VMCS, if there is one, and at times others too (wide.h); guest fields that aren't there in VMCS02, as long as their group's bit is set in @behind;
- * everything else in @m. While L2 runs, all guest fields are in VMCS02.
+ * VMCS, if there is one, and at times others too (wide.h); guest fields that aren't there in VMCS02, as long as their
+ * group's bit is set in @behind; everything else in @m. While L2 runs, all guest fields are in VMCS02.
  */
 #ifndef NESTED_STATE_H
 #define NESTED_STATE_H

@@ -6,7 +6,7 @@
 #define WRITES_MANY	16u		/* VMWRITEs that exited since the last look, */
 #define ENTRIES_FEW	4u		/* while L1 entered so often: perhaps it runs two L2s in turn; */
 #define TIMES		3u		/* so often in a row */
-#define ENTRIES		4096u		/* then it stays; a write of the same value without an exit can't be seen to have stopped */
+#define ENTRIES		4096u		/* then it stays: that L1 writes no more can't be seen if what it wrote was the same again */
 
 /* FIELD() of a table of the wide ones alone. */
 #define ONLY_NOT(...)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Wide VMCS shadowing. Who has a hypervisor in its guest loads guest state anew at each entry, as a copy of ours does at the exits
- * of its L2's: by some forty writes, each an exit. Where that goes on from entry to entry, the fields that the field table
- * calls WIDE are hot for this VMCS12, for a while: exits of L2's give them to the shadow VMCS, entries take them from there.
+ * Wide VMCS shadowing. Who has a hypervisor in its guest loads guest state anew at each entry, as a copy of ours does at the
+ * exits of its L2's: by some forty writes, each an exit. Where that goes on from entry to entry, the fields that the field
+ * table calls WIDE are hot for this VMCS12, for a while: exits of L2's give them to the shadow VMCS, entries take them from
+ * there.
  */
 #ifndef NESTED_WIDE_H
 #define NESTED_WIDE_H

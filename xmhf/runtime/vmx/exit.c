@@ -80,7 +80,8 @@ static inline void advance(struct vcpu *v, u32 clears)
 	uptr length = vmcs_read_natural(EXIT_INSTR_LEN), rip = v->rip + length, flags = vmcs_read_natural(GUEST_RFLAGS);
 	u32 blocking = vmcs_read32(GUEST_INTERRUPTIBILITY);
 
-	if (__builtin_expect((u32)rip < (u32)length, 0) && !(vmcs_read32(GUEST_CS_AR) & AR_LONG && vmcs_read(GUEST_EFER) & EFER_LMA))
+	if (__builtin_expect((u32)rip < (u32)length, 0) &&
+	    !(vmcs_read32(GUEST_CS_AR) & AR_LONG && vmcs_read(GUEST_EFER) & EFER_LMA))
 		rip = (u32)rip;		/* it came to 4 GiB */
 	vmcs_write(GUEST_RIP, rip);
 	if (flags & clears)

@@ -292,6 +292,7 @@ enum exit_reason {
 #define QUAL_HAS_LINEAR		BIT(7)
 #define QUAL_TRANSLATED		BIT(8)
 #define QUAL_NMI_UNBLOCKING	BIT(12)
+#define INTR_NMI_UNBLOCKING	BIT(12)		/* of an exit's interruption information */
 
 /* Exception vectors */
 enum vector { DB_TRAP = 1, NMI_VECTOR = 2, UD_FAULT = 6, DF_ABORT = 8, TS_FAULT = 10, NP_FAULT, SS_FAULT, GP_FAULT, PF_FAULT, MC_ABORT = 18, VE_FAULT = 20 };
