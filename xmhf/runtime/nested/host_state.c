@@ -4,6 +4,7 @@
 #include "guest/state.h"
 #include "machine/cpu_insn.h"
 #include "machine/machine.h"
+#include "memory/ept01.h"
 #include "nested/host_state.h"
 #include "vmx/setup.h"
 
@@ -111,24 +112,39 @@ static NOINLINE bool find_pdptes(struct host_state *h)
 	return found;
 }
 
-/* 28.5.4: a 32-bit host with PAE. L1 may have written to them, and then they are checked again. */
-static NOINLINE bool pdptes(struct host_state *h)
+/* L1 may have written to them, and then they are checked again. */
+static bool look_at_pdptes(struct host_state *h)
 {
 	const volatile u64 *now = (const u64 *)(uptr)(h->GUEST_CR3 & PDPT_ADDRESS);
 
-	if (h->pdptes_seen != nested_pages_moves && !find_pdptes(h))
-		return false;
 #pragma GCC unroll 4
 	for (u32 i = 0; i < 4; i++) {
 		u64 pdpte = now[i];
 
-		if (pdpte != h->pdptes[i]) {
-			if (!walk_pdpte_valid(pdpte, machine.maxphyaddr))
-				return false;
-			h->pdptes[i] = pdpte;
-		}
-		vmcs_write_from((enum vmcs_field)(GUEST_PDPTE0 + 2 * i), &h->pdptes[i]);
+		if (pdpte == h->pdptes[i])
+			continue;
+		if (!walk_pdpte_valid(pdpte, machine.maxphyaddr))
+			return false;
+		h->pdptes[i] = pdpte;
 	}
+	return true;
+}
+
+/* 28.5.4: a 32-bit host with PAE. They are looked at under the lock: else the page might be somebody else's by now. */
+static NOINLINE bool pdptes(struct host_state *h)
+{
+	bool seen, good = true;
+
+	lock_take(&ept01_lock);
+	seen = h->pdptes_seen == nested_pages_moves;
+	if (seen)
+		good = look_at_pdptes(h);
+	lock_drop(&ept01_lock);
+	if (!good || (!seen && !find_pdptes(h)))
+		return false;
+#pragma GCC unroll 4
+	for (u32 i = 0; i < 4; i++)
+		vmcs_write_from((enum vmcs_field)(GUEST_PDPTE0 + 2 * i), &h->pdptes[i]);
 	return true;
 }
 
