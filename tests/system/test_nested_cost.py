@@ -63,8 +63,6 @@ BOUNDS_I386 = {
     "inject_extint_cpuid": 745,
     "cpuid_full_tsc_offset": 4150,
     "cpuid_full_guest_state": 1600,
-    "vmread_exit_reason": 3,
-    "vmwrite_guest_rip": 3,
     "vmread_guest_efer": 166,
     "vmread_host_rip": 166,
     "vmwrite_tsc_offset": 178,
