@@ -170,6 +170,7 @@ static inline enum verdict go(struct vcpu *v, struct nested_vmcs *c, bool may_wa
 {
 	if (may_wait_for_sipi || v->nested->init_pending)
 		nested_events_begin(v, may_wait_for_sipi);
+	urgent_set(v, c->eptp12 ? URGENT_IN_L2 : URGENT_IN_L2_NO_EPT);
 	if (c->fault_want)
 		nested_ept_ahead(v, c);
 	ready(v, c);

@@ -21,6 +21,7 @@ static inline void nested_switch_to_l1(struct vcpu *v, struct nested *n, struct 
 	n->nmi_blocked = false;
 	vmcs_use(&v->vmcs01);
 	v->in_l2 = false;
+	urgent_set(v, URGENT_IN_L1);
 	primary_switch(v, n->primary01);
 	v->primary_base = vmx_caps.primary;
 	primary_apply(v);

@@ -41,6 +41,7 @@ struct vcpu *cpus_allocate(void)
 	v->index = count;
 	v->served = count < machine.handoff.options.max_cpus;
 	v->apic_id = lapic_id();
+	v->urgent = URGENT_IN_L1;
 	v->vmxon_region = pool_page();
 	v->vmcs01 = (uptr)pool_page();
 	if (!v->vmxon_region || !v->vmcs01 || !nested_cpu_init(v))

@@ -13,7 +13,13 @@ static struct lock kick_lock;		/* one kick at a time: a second NMI would pass fo
 static struct lock quiesce_lock;
 static bool quiesced;
 
-/* Takes all other CPUs to root mode with @work to do. */
+/* Must it leave the guest for it? It looks at its work before it enters again, or as another guest. */
+static bool must_leave(const struct vcpu *v, enum work work)
+{
+	return __atomic_load_n(&v->urgent, __ATOMIC_SEQ_CST) & work && !__atomic_load_n(&v->waits_for_sipi, __ATOMIC_SEQ_CST);
+}
+
+/* Gives all other CPUs @work to do, and takes those to root mode that can't wait with it. */
 static void kick_others(enum work work)
 {
 	const struct vcpu *self = this_cpu();
@@ -25,7 +31,7 @@ static void kick_others(enum work work)
 		if (v == self)
 			continue;
 		work_set(v, work);
-		if (!__atomic_load_n(&v->waits_for_sipi, __ATOMIC_SEQ_CST))
+		if (must_leave(v, work))
 			nmi_kick(v);
 	}
 	for (u32 i = 0; i < cpus_served(); i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Making other CPUs see a change of EPT01, and stopping them. A CPU that took our kick is in root mode and
+ * Making other CPUs see a change of EPT01 or EPT02, and stopping them. A CPU that took our kick is in root mode and
  * looks at v->work before it enters again, so nobody waits for more than that: not even for a CPU that
  * spins on a lock we hold. A CPU in wait-for-SIPI runs nothing and isn't waited for.
  */

@@ -41,6 +41,15 @@ enum work {
 	WORK_FLUSH_EPT02 = BIT(4), WORK_MACHINE_CHECK = BIT(5), WORK_L2_POLICY = BIT(6),
 };
 
+/*
+ * Which of them can't wait for the next exit, by what translates for the guest that runs: EPT01 for L1 and for an L2 without EPT,
+ * else EPT02. VMCS02 has addresses of L1's pages besides.
+ */
+enum urgent {
+	URGENT_IN_L1 = WORK_QUIESCE | WORK_FLUSH_EPT, URGENT_IN_L2 = WORK_QUIESCE | WORK_FLUSH_EPT02,
+	URGENT_IN_L2_NO_EPT = URGENT_IN_L1 | URGENT_IN_L2,
+};
+
 /* What an exit handler decides; the tail of vm_exit alone acts on it. */
 enum verdict {
 	RESUME,			/* re-enter as things stand */
@@ -58,6 +67,7 @@ struct exit_record { uptr rip; u32 reason; };	/* of L2 with EXIT_OF_L2 */
 struct vcpu {
 	union gprs regs;
 	u32 work;			/* enum work; the stub looks at it last thing before an entry */
+	u32 urgent;			/* enum urgent; urgent_set() */
 	u32 index;
 	u32 apic_id;
 	bool served;			/* false: captured, never offered to the guest */
@@ -102,6 +112,9 @@ static inline struct vcpu *this_cpu(void)
 
 static inline void work_set(struct vcpu *v, enum work bit) { __atomic_or_fetch(&v->work, bit, __ATOMIC_SEQ_CST); }
 static inline void work_clear(struct vcpu *v, enum work bit) { __atomic_and_fetch(&v->work, ~(u32)bit, __ATOMIC_SEQ_CST); }
+
+/* Before @v looks at its work for the last time: who sets a bit that it misses sees this, and kicks. So the store is a full barrier. */
+static inline void urgent_set(struct vcpu *v, enum urgent bits) { __atomic_store_n(&v->urgent, bits, __ATOMIC_SEQ_CST); }
 
 /* Ask for an exception with (or, with @error < 0, without) an error code at this entry. SDM 25.8.3. */
 enum verdict inject(struct vcpu *v, enum vector vector, int error) MUST_CHECK;
