@@ -153,7 +153,7 @@ $(OUT)/init-x86-$(SUBARCH).bin: $(OUT)/loader.elf
 	$(Q)$(OBJCOPY) -S $< $@
 	$(Q)$(NM) -n $< > $@.sym
 
-# By name, because a configured folder may hold other things; the cache stays.
+# By name, because a configured folder may hold other things; the cache and the logs of long runs stay.
 clean:
 	rm -rf $(addprefix $(BUILD)/,amd64 i386 clang guest-stat unit fuzz guests lhv variants test-logs)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs a long test within a bound and notes in long-runs.md that it ran, at which
-# commit, and how it ended.
+# Runs a long test within a bound, keeps what it says in a log by commit and target, and notes
+# in long-runs.md that it ran, at which commit, and how it ended.
 
 import argparse
 import contextlib
@@ -35,9 +35,22 @@ def commit():
     return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+" if changed else "")
 
 
-def run(command, bound):
+@contextlib.contextmanager
+def shown_and_kept(log):
+    """A pipe to our output and to the file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    tee = subprocess.Popen(["tee", "-i", log], stdin=subprocess.PIPE)
+    try:
+        yield tee.stdin
+    finally:
+        tee.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            tee.wait(10)
+
+
+def run(command, bound, out):
     """PASS, FAIL or "FAIL: too long"; our child's whole group ends with us."""
-    child = subprocess.Popen(command, start_new_session=True)
+    child = subprocess.Popen(command, start_new_session=True, stdout=out, stderr=subprocess.STDOUT)
     try:
         return "PASS" if child.wait(bound) == 0 else "FAIL"
     except subprocess.TimeoutExpired:
@@ -48,24 +61,31 @@ def run(command, bound):
         child.wait()
 
 
-def note(*cells):
-    if not RECORD.exists():
-        RECORD.write_text(HEAD)
-    with open(RECORD, "a") as record:
-        record.write("| " + " | ".join(map(str, cells)) + " |\n")
+def note(record, *cells):
+    if not record.exists():
+        record.write_text(HEAD)
+    with open(record, "a") as file:
+        file.write("| " + " | ".join(map(str, cells)) + " |\n")
 
 
 def main():
     parse = argparse.ArgumentParser(description=__doc__)
+    parse.add_argument("--record", type=pathlib.Path, default=RECORD)
+    parse.add_argument("--logs", type=pathlib.Path, required=True, help="the folder for LOGS/COMMIT/TARGET.log")
     parse.add_argument("target")
     parse.add_argument("seconds", type=int, help="the bound")
     parse.add_argument("command", nargs=argparse.REMAINDER)
     options = parse.parse_args()
     tested, began = commit(), time.monotonic()
-    result = run(options.command, options.seconds)
+    log = options.logs / tested / f"{options.target}.log"
+    with shown_and_kept(log) as out:
+        result = run(options.command, options.seconds, out)
     seconds = round(time.monotonic() - began)
-    note(datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), tested, options.target, result, seconds)
-    print(f"{result.split(':')[0]} {options.target}: {result}, {seconds} s, commit {tested}")
+    ended = f"{result.split(':')[0]} {options.target}: {result}, {seconds} s, commit {tested}"
+    with open(log, "a") as file:
+        file.write(ended + "\n")
+    note(options.record, datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), tested, options.target, result, seconds)
+    print(f"{ended}, log {log}")
     return 0 if result == "PASS" else 1
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# Shows for each long test how it last ended, and how far the sources have gone on
-# since. Fails if one never ran, or failed when it last ran.
+# Shows for each long test how it last ended, and whether the sources are still those that
+# it ran on. Fails unless each of them passed with what is at HEAD now, but for pages to read.
 
 import argparse
 import pathlib
@@ -20,39 +20,40 @@ def last_runs(text):
     return {row["target"]: row for row in ROW.finditer(text)}
 
 
-def behind(record, commit):
-    """How many commits changed something other than the record since `commit`; None: it isn't in our history."""
-    def git(*words):
-        return subprocess.run(["git", *words], cwd=record.parent, text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, check=False)
-    if git("merge-base", "--is-ancestor", commit, "HEAD").returncode:
-        return None
-    return int(git("rev-list", "--count", f"{commit}..HEAD", "--", ":/", f":(exclude){record}").stdout)
+def changed(record, commit):
+    """How many files that a test can see differ between `commit` and HEAD; None: git doesn't know the commit."""
+    done = subprocess.run(["git", "diff", "--name-only", commit, "HEAD", "--", ":/", ":(top,exclude)docs",
+                           ":(top,exclude)README.md", f":(exclude){record}"],
+                          cwd=record.parent, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    return None if done.returncode else len(done.stdout.splitlines())
 
 
 def place(record, row):
-    count = behind(record, row["commit"])
-    if count is None:
-        where = "not in this history"
-    else:
-        where = "HEAD" if count == 0 else f"{count} commit{'s' if count > 1 else ''} behind HEAD"
-    return where + (", had uncommitted changes" if row["changed"] else "")
+    """Where the run was, and whether that is as good as HEAD."""
+    files = changed(record, row["commit"])
+    if files is None:
+        return "STALE, not a commit of this repository", False
+    if files:
+        return f"STALE, {files} file{'s' if files > 1 else ''} changed since", False
+    if row["changed"]:
+        return "STALE, it had uncommitted changes", False
+    return "as at HEAD", True
 
 
 def report(record, targets):
-    """Lines about the targets, and whether all of them passed when they last ran."""
+    """Lines about the targets, and whether all of them passed with what is at HEAD."""
     runs = last_runs(record.read_text())
     width = max(map(len, targets))
-    lines, good = [], True
+    lines, all_good = [], True
     for target in targets:
-        row = runs.get(target)
-        if row:
-            told = f"{row['result']}, {row['seconds']} s, {row['date']}, {row['commit']}: {place(record, row)}"
-        else:
-            told = "never ran"
-        good = good and bool(row) and row["result"] == "PASS"
+        told, good = "never ran", False
+        if row := runs.get(target):
+            where, current = place(record, row)
+            told = f"{row['result']}, {row['seconds']} s, {row['date']}, {row['commit']}{row['changed']}: {where}"
+            good = current and row["result"] == "PASS"
+        all_good = all_good and good
         lines.append(f"{target:{width}}  {told}")
-    return lines, good
+    return lines, all_good
 
 
 def main():

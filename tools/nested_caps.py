@@ -9,7 +9,8 @@ STRING = r'"((?:[^"\\]|\\.)*)"'
 DEFINE = re.compile(rf'^#define (NO_\w+)\s+{STRING}', re.M)
 ROW = re.compile(rf'^\t(?:(YES|YES64|NUMBER|NO)\(|\{{ CAP_)(\w+), (\d+), (?:(\d+), )?(?:false, )?'
                  rf'{STRING}(?:, (?:{STRING}|(\w+)))?', re.M)
-MSRS = {'BASIC': 'IA32_VMX_BASIC', 'PIN': 'pin-based', 'PRIMARY': 'primary', 'SECONDARY': 'secondary', 'EXIT': 'VM-exit',
+MSRS = {'BASIC': 'IA32_VMX_BASIC', 'PIN': 'pin-based', 'PRIMARY': 'primary', 'SECONDARY': 'secondary',
+        'TERTIARY': 'tertiary', 'EXIT': 'VM-exit', 'SECONDARY_EXIT': 'secondary VM-exit',
         'ENTRY': 'VM-entry', 'MISC': 'IA32_VMX_MISC', 'EPT_VPID': 'IA32_VMX_EPT_VPID_CAP', 'VMFUNC': 'VM function'}
 
 

@@ -11,6 +11,7 @@ import pytest
 import cache
 import diskimage
 import harness
+import nested_accepted
 from test_build import SUBARCHS, make, source  # noqa: F401  (source is a fixture)
 
 REPO = cache.REPO
@@ -36,6 +37,13 @@ def test_every_file_that_a_page_names_is_there(page):
 def test_the_table_of_offered_controls_is_made_of_the_code():
     made = subprocess.run([sys.executable, REPO / "tools/nested_caps.py"], stdout=subprocess.PIPE, text=True, check=True).stdout
     assert text_of("docs/nesting.md").split("<!-- caps -->\n")[1] == made
+
+
+def test_every_key_of_an_accepted_difference_is_explained():
+    used = {entry.fault for entry in (*nested_accepted.ACCEPTED, *nested_accepted.ACCEPTED_ON_COPIES)}
+    table = text_of("docs/testing.md").split("| key | what an accepted difference is due to |\n|---|---|\n")[1].split("\n\n")[0]
+    explained = re.findall(r"^\| `(\w+)` \| .+ \|$", table, re.M)
+    assert sorted(explained) == sorted(used) and len(explained) == len(table.splitlines())
 
 
 def test_every_option_is_explained():

@@ -129,7 +129,7 @@ static void across_vmxoff(void)
 	start(0);
 	result_l2("VMLAUNCH before VMXOFF", &l2, l2_enter(&l2, false));
 	vmx_disable();
-	vmx_enable();
+	result("VMXON outside VMX operation", vmx_on(vmxon_region()));
 	result("VMRESUME after VMXOFF and VMXON without a current VMCS", l2_enter(&l2, true));
 	vmx_ptrld(physical(l2.vmcs));
 	result_l2("VMRESUME after VMXOFF and VMXON", &l2, l2_enter(&l2, true));

@@ -17,6 +17,7 @@
 #define NO_MSR_SWAP	"L1 switches this register itself, or by an MSR area"
 #define NO_SHADOW_STACK	"the CET state isn't switched by VM entries and exits"
 #define NO_FRED		"FRED is hidden from L1"
+#define NO_EXIT2	"no secondary VM-exit control is offered"
 
 const struct cap_bits caps_table[] = {
 	YES(BASIC, 54, "INS and OUTS information"),
@@ -87,6 +88,14 @@ const struct cap_bits caps_table[] = {
 	NO(SECONDARY, 30, "VMM bus-lock detection", "L2's bus locks are not reported"),
 	NO(SECONDARY, 31, "instruction timeout", "L2's long instructions are not reported"),
 
+	NO(TERTIARY, 0, "LOADIWKEY exiting", NO_TERTIARY),
+	NO(TERTIARY, 1, "enable HLAT", NO_TERTIARY),
+	NO(TERTIARY, 2, "EPT paging-write control", NO_TERTIARY),
+	NO(TERTIARY, 3, "guest-paging verification", NO_TERTIARY),
+	NO(TERTIARY, 4, "IPI virtualization", NO_TERTIARY),
+	NO(TERTIARY, 6, "enable MSR-list instructions", NO_TERTIARY),
+	NO(TERTIARY, 7, "virtualize IA32_SPEC_CTRL", NO_TERTIARY),
+
 	YES(EXIT, 2, "save debug controls"),
 	YES64(EXIT, 9, "host address-space size"),
 	YES(EXIT, 12, "load IA32_PERF_GLOBAL_CTRL"),
@@ -104,7 +113,11 @@ const struct cap_bits caps_table[] = {
 	NO(EXIT, 28, "load CET state", NO_SHADOW_STACK),
 	NO(EXIT, 29, "load PKRS", NO_MSR_SWAP),
 	YES(EXIT, 30, "save IA32_PERF_GLOBAL_CTRL"),
-	NO(EXIT, 31, "activate secondary controls", "no secondary VM-exit control is offered"),
+	NO(EXIT, 31, "activate secondary controls", NO_EXIT2),
+
+	NO(SECONDARY_EXIT, 0, "save IA32_FRED MSRs", NO_FRED),
+	NO(SECONDARY_EXIT, 1, "load IA32_FRED MSRs", NO_FRED),
+	NO(SECONDARY_EXIT, 3, "prematurely busy shadow stack", NO_SHADOW_STACK),
 
 	YES(ENTRY, 2, "load debug controls"),
 	YES64(ENTRY, 9, "IA-32e mode guest"),
@@ -120,6 +133,7 @@ const struct cap_bits caps_table[] = {
 	NO(ENTRY, 20, "load CET state", NO_SHADOW_STACK),
 	NO(ENTRY, 21, "load guest IA32_LBR_CTL", NO_MSR_SWAP),
 	NO(ENTRY, 22, "load PKRS", NO_MSR_SWAP),
+	NO(ENTRY, 23, "load FRED", NO_FRED),
 
 	NUMBER(MISC, 0, 5, "rate of the VMX-preemption timer"),
 	YES64(MISC, 5, "VM exits store EFER.LMA into \"IA-32e mode guest\""),
@@ -133,6 +147,7 @@ const struct cap_bits caps_table[] = {
 	NO(MISC, 28, "IA32_SMM_MONITOR_CTL bit 2", NO_SMM),
 	YES(MISC, 29, "VMWRITE to any supported field"),
 	YES(MISC, 30, "software events with instruction length 0"),
+	{ CAP_MISC, 32, 32, false, "MSEG revision identifier", NO_SMM },
 
 	NUMBER(CR0_FIXED0, 0, 32, "bits that must be 1 in CR0"),
 	NUMBER(CR0_FIXED1, 0, 32, "bits that may be 1 in CR0"),
