@@ -5,6 +5,7 @@
 With arguments, each a log of the programs vmx_checks_*, vmx_msr_areas and vmx_insn_errors: lists the rules, and the
 VM-instruction error numbers, that lack a failing case or a passing neighbour in them all, and fails if there is one.
 """
+import collections
 import pathlib
 import re
 import sys
@@ -12,6 +13,7 @@ import sys
 NESTED = pathlib.Path(__file__).resolve().parent.parent / 'xmhf/runtime/nested'
 RULE = re.compile(r'"(2[78]\.\d[.\d]*) ([^"]+)"')
 RESULT = re.compile(r'^R (.+?): (.*?)\s*$', re.M)
+AGAIN = ', time '
 ENTERED = re.compile(r'exit (?!.*entry failed)')
 # How an entry fails by a rule of these sections.
 FAILS = (('27.2.1', 'valid 7'), ('27.2', 'valid 8'), ('27.3', 'exit 33 (entry failed)'), ('27.4', 'exit 34 (entry failed)'))
@@ -44,6 +46,15 @@ ERRORS_THAT_CANNOT_BE = {
     **dict.fromkeys((14, 21, 27), 'the SDM has no such number'),
     **dict.fromkeys((16, 17, 18, 19, 20, 22, 23, 24, 25), 'there is no dual-monitor treatment of SMM'),
 }
+
+
+def results(said):
+    """What each experiment's name says, in the order of the lines; a name that comes again gets a number."""
+    times, named = collections.Counter(), {}
+    for name, result in RESULT.findall(said):
+        times[name] += 1
+        named[name if times[name] == 1 else f'{name}{AGAIN}{times[name]}'] = result
+    return named
 
 
 def rules():
@@ -88,12 +99,13 @@ def main(logs):
     if not logs:
         print(*(f'{name:22} {section:9} {text}' for name, section, text in rules()), sep='\n')
         return 0
-    runs = [RESULT.findall(pathlib.Path(log).read_text(errors='replace')) for log in logs]
-    missing = [f'{name:22} {section:9} {text}' for name, section, text in without_results(sum(runs, []))]
+    runs = [results(pathlib.Path(log).read_text(errors='replace')) for log in logs]
+    said = [result for run in runs for result in run.items()]
+    missing = [f'{name:22} {section:9} {text}' for name, section, text in without_results(said)]
     missing += [f'VM-instruction error    {number:<9} {ERRORS.get(number, ["not in the table"])[0]}'
-                for number in errors_without_results([dict(reversed(run)) for run in runs])]
+                for number in errors_without_results(runs)]
     missing += [f'VM-instruction error that cannot be: {result}'
-                for run in runs for result in impossible_errors(result for _, result in run)]
+                for run in runs for result in impossible_errors(run.values())]
     for line in missing:
         print(line)
     return bool(missing)

@@ -3,7 +3,6 @@
 # experiments and says a line "R name: result" for each. What it says on the bare emulator is the oracle; what it says
 # on the hypervisor must be the same, but for the differences that nested_accepted.py explains.
 
-import collections
 import dataclasses
 import functools
 import pathlib
@@ -20,7 +19,6 @@ import nested_rules
 SECONDS = 300           # a run takes 1 to 20, one of a long test 70
 TICKS = 8_000_000_000
 BAD_MSRS_FAULT = ("cpu: ignore_bad_msrs=0",)    # as on a CPU; Bochs reads 0 else
-AGAIN = ", time "
 RESULTS = 1500          # at least so many different experiments, seeds not counted
 SEEDS_ENTER = 0.3       # at least this part of the seeds gets into L2
 SEEDS_REASONS = 10      # and they leave it for at least so many reasons
@@ -125,15 +123,6 @@ def run(test, disks, program, model):
     return harness.plain(result.serial)
 
 
-def results(said):
-    """What each experiment's name says, in the order of the lines; a name that comes again gets a number."""
-    times, named = collections.Counter(), {}
-    for name, result in re.findall(r"^R (.+?): (.*?)\s*$", said, re.M):
-        times[name] += 1
-        named[name if times[name] == 1 else f"{name}{AGAIN}{times[name]}"] = result
-    return named
-
-
 @functools.cache
 def bare(program, bits, model):
     """What the program says on the bare emulator; kept in the cache, for it is always the same."""
@@ -142,7 +131,7 @@ def bare(program, bits, model):
     def ask(out):
         out.write_text(run(f"nested_bare-{name_of((program, bits, model))}", [disk], program, model))
     key = cache.key(disk, program.cpus, model, bochs.installed().name)
-    return results(cache.made(f"nested-oracle/{program.name}-{bits}-{model}-{key}", ask).read_text())
+    return nested_rules.results(cache.made(f"nested-oracle/{program.name}-{bits}-{model}-{key}", ask).read_text())
 
 
 @functools.cache
@@ -150,7 +139,7 @@ def on_us(place, program, bits, model):
     """What it says on the hypervisor `place` ("amd64-amd64": on a copy on a copy)."""
     test = f"nested_{name_of((place, program, bits, model))}"
     copies = [harness.grub_disk(subarch) for subarch in place.split("-")]
-    return results(harness.once(test, lambda: run(test, [*copies, image(program, bits)], program, model)))
+    return nested_rules.results(harness.once(test, lambda: run(test, [*copies, image(program, bits)], program, model)))
 
 
 @functools.cache
@@ -173,7 +162,7 @@ def test_program_on_bare(on):
 
 def test_there_are_many_different_experiments():
     assert len({(program.name, name) for program, bits, model in BARE for name in bare(program, bits, model)
-                if AGAIN not in name and program not in (SEEDS, NEWER_SEEDS)}) >= RESULTS
+                if nested_rules.AGAIN not in name and program not in (SEEDS, NEWER_SEEDS)}) >= RESULTS
 
 
 def exits(said):
