@@ -23,6 +23,9 @@
 #define OTHERS		0x40202u	/* RFLAGS: AC, IF and the bit that is always 1 */
 #define BLOCKINGS	(BLOCKING_STI | BLOCKING_MOV_SS)
 
+#define LINEAR		0xabc123u	/* of a #PF */
+#define CR2_BEFORE	0x77000u
+
 enum verdict inject(struct vcpu *v, enum vector vector, int error);
 
 static enum verdict says;		/* the handler's verdict, */
@@ -51,6 +54,9 @@ UNCALLED(nested_follow_policy) UNCALLED(machine_check_offer) UNCALLED(nmi_offer)
 
 const struct xmhf_hypapp xmhf_hypapp;
 bool l1tf_flush_on_entry;
+static uptr cr2;
+
+void write_cr2(uptr value) { cr2 = value; }
 
 bool nested_entry_refused(struct vcpu *v, u32 error) { return false; }
 void machine_reset(void) { abort(); }
@@ -176,6 +182,18 @@ PROMISE(an_event_has_its_error_code_and_finds_the_guest_active_at_the_instructio
 	assert_int_equal(injected(UD_FAULT, -1), INTR_VALID | INTR_HARDWARE << 8 | UD_FAULT);
 }
 
+PROMISE(a_page_fault_has_its_address_in_cr2_and_other_events_leave_it)
+{
+	start(OTHERS);
+	cr2 = CR2_BEFORE;
+	cpu.vcpu.event_linear = LINEAR;
+	(void)injected(GP_FAULT, 0);
+	(void)injected(DF_ABORT, 0);
+	assert_true(cr2 == CR2_BEFORE);
+	(void)injected(PF_FAULT, 2);
+	assert_true(cr2 == LINEAR);
+}
+
 PROMISE(real_mode_has_neither_error_codes_nor_rf)
 {
 	start(OTHERS);
@@ -191,4 +209,4 @@ RUN(T(success_of_a_vmx_instruction_clears_the_six_flags_and_no_other),
     T(a_single_step_becomes_pending_unless_it_is_for_branches),
     T(resume_changes_nothing),
     T(an_event_has_its_error_code_and_finds_the_guest_active_at_the_instruction),
-    T(real_mode_has_neither_error_codes_nor_rf))
+    T(a_page_fault_has_its_address_in_cr2_and_other_events_leave_it), T(real_mode_has_neither_error_codes_nor_rf))

@@ -328,8 +328,6 @@ enum verdict guest_inject_fault(struct vcpu *v, enum guest_access access, const 
 	if (access != GUEST_PAGE_FAULT)
 		return inject(v, GP_FAULT, 0);
 	v->event_linear = fault->linear;
-	if (!v->in_l2)			/* else nested/l2_exits.c does, unless it becomes an exit */
-		write_cr2((uptr)fault->linear);
 	return inject(v, PF_FAULT, (int)fault->error_code);
 }
 

@@ -163,6 +163,7 @@ enum verdict guest_task_switch(struct vcpu *v)
 		put_cpu(v, &cpu);
 	if (result.cr3_changed)
 		put_paging(&cpu);
+	v->event_linear = cpu.cr2;
 	if (result.outcome == TASK_FAULT)
 		return inject(v, (enum vector)result.vector, result.has_error ? (int)result.error_code : -1);
 	return RESUME;

@@ -105,12 +105,7 @@ static void deliver(struct vcpu *v)
 		exit_for_fault(v, vector);
 		return;
 	}
-	if (vector == PF_FAULT)
-		write_cr2((uptr)v->event_linear);
-	vmcs_write(ENTRY_INTR_INFO, v->event_info);
-	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
-	if (v->event_info & INTR_ERROR_CODE)
-		vmcs_write(ENTRY_ERROR_CODE, v->event_error);
+	exit_inject(v);
 }
 
 /* L2's end is no end of L1's. */

@@ -95,6 +95,16 @@ static inline void advance(struct vcpu *v, u32 clears)
 void exit_advance(struct vcpu *v) { advance(v, 0); }
 void exit_succeed(struct vcpu *v) { advance(v, RFLAGS_ARITH); }
 
+void exit_inject(const struct vcpu *v)
+{
+	if (INTR_VECTOR(v->event_info) == PF_FAULT)
+		write_cr2((uptr)v->event_linear);
+	vmcs_write(ENTRY_INTR_INFO, v->event_info);
+	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);	/* HLT state takes few events (SDM 27.3.1.5) */
+	if (v->event_info & INTR_ERROR_CODE)
+		vmcs_write(ENTRY_ERROR_CODE, v->event_error);
+}
+
 /* What a verdict asks for, other than the common ones. */
 static NOINLINE void act(struct vcpu *v, enum verdict verdict)
 {
@@ -102,10 +112,7 @@ static NOINLINE void act(struct vcpu *v, enum verdict verdict)
 		hypapp_shutdown();
 		machine_reset();
 	}
-	vmcs_write(ENTRY_INTR_INFO, v->event_info);
-	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);	/* HLT state takes few events (SDM 27.3.1.5) */
-	if (v->event_info & INTR_ERROR_CODE)
-		vmcs_write(ENTRY_ERROR_CODE, v->event_error);
+	exit_inject(v);
 }
 
 static NORETURN void unknown_exit(u32 reason)

@@ -12,6 +12,9 @@ const char *exit_name(u32 reason);
 void exit_advance(struct vcpu *v);
 void exit_succeed(struct vcpu *v);		/* for SUCCEED */
 
+/* The event of v->event_info at the next entry, into whatever the current VMCS runs; a #PF's address goes to CR2. */
+void exit_inject(const struct vcpu *v);
+
 /* Notes an exit of the guest at @rip in the ring, and in v->rip. */
 static inline void exit_record(struct vcpu *v, u32 reason, uptr rip)
 {
