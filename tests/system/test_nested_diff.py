@@ -208,7 +208,7 @@ def test_program_on_us_says_what_it_says_on_bare(on):
 @pytest.mark.parametrize("subarch, bits", (("amd64", 64), ("i386", 32)))
 def test_round_trips_need_little_memory_for_ept02(subarch, bits):
     disks = [harness.grub_disk(subarch, cmdline="ept_pool=64K"), image(ROUND_TRIP, bits)]
-    said = results(run(f"nested_little_{subarch}", disks, ROUND_TRIP, HASWELL))
+    said = nested_rules.results(run(f"nested_little_{subarch}", disks, ROUND_TRIP, HASWELL))
     on = name_of((subarch, ROUND_TRIP, bits, HASWELL))
     assert [line for line in compared(said, ROUND_TRIP, bits, HASWELL) if not nested_accepted.accepts(on, line)] == []
 

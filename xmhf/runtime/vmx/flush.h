@@ -9,13 +9,16 @@
 
 #include "vmx/vcpu.h"
 
-/* Drops all translations of EPT01, on every CPU before it next runs the guest. For struct ept_ops. */
+/*
+ * Drops all translations of EPT01, on every CPU before a guest next runs on it: an L2 on EPT02 goes on meanwhile. For
+ * struct ept_ops.
+ */
 void flush_all(void *unused);
 
 /* WORK_FLUSH_EPT, on the CPU itself. */
 void flush_local(struct vcpu *v);
 
-/* Drops all translations of every EPT, likewise. For struct ept02_ops. */
+/* Drops all translations of every EPT, on every CPU before L2 next runs there: L1 goes on. For struct ept02_ops. */
 void flush_all_contexts(void *unused);
 
 /* WORK_FLUSH_EPT02, on the CPU itself. */
