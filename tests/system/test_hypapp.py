@@ -45,7 +45,7 @@ L1S = pytest.mark.parametrize(("subarch", "bits"), [("amd64", ""), ("amd64", "64
 
 
 @L1S
-@pytest.mark.parametrize("guest, cpus, promised", [("hyp_exits", 1, 9), ("hyp_memory", 1, 11), ("hyp_events", 1, 7), ("hyp_smp", 2, 4)])
+@pytest.mark.parametrize("guest, cpus, promised", [("hyp_exits", 1, 9), ("hyp_memory", 1, 11), ("hyp_events", 1, 7), ("hyp_smp", 2, 5)])
 def test_a_guest_hypervisor_and_its_guest(lab, tmp_path, subarch, bits, guest, cpus, promised):
     said = run(lab, guest + bits, disk_with_testapp(subarch, tmp_path), cpus)
     assert len(test_guests.promises(said)) == promised

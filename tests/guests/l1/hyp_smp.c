@@ -17,10 +17,21 @@ L2_CODE(count_loop, 32, LOOP("lock incl 0x1e00000"));
 L2_CODE(port_loop, 32, LOOP("mov $0x560, %edx\n in %dx, %al"));
 L2_CODE(tpr_loop, 32, LOOP("movl $0x40, 0x1d01080"));
 
-struct work { const u8 *code, *end; u32 with; bool io_bitmaps, apic, sipi; };
+struct work { const u8 *code, *end; u32 with; bool io_bitmaps, apic, sipi, in_l1; };
 static volatile const struct work *work;
 static volatile u32 *const stop = (volatile u32 *)STOP, *const turns = (volatile u32 *)(STOP + 4);
+static volatile u32 *const counter = (volatile u32 *)COUNTER;
 static volatile u32 reason;
+
+/* In L1 what count_loop does in L2. */
+static void go_round(void)
+{
+	*stop = *turns = 0;
+	do {
+		(*counter)++;
+		(*turns)++;
+	} while (!*stop);
+}
 
 /* 32-bit code in either: a 64-bit L1 runs it in compatibility mode. */
 static void run_work(void)
@@ -42,7 +53,11 @@ static void run_work(void)
 	}
 	if (w->sipi)
 		vmcs_set(GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
+	if (w->in_l1)
+		*stop = 1;
 	reason = l2_run(&l2).kind == VMX_OK ? exit_reason() : ~0u;
+	if (w->in_l1)
+		go_round();
 	work = NULL;
 }
 
@@ -61,7 +76,7 @@ static void begin(const struct work *w)
 {
 	*stop = *turns = 0;
 	work = w;
-	while (*turns < 10)
+	while (*turns < 10 || *stop)
 		pause();
 }
 
@@ -86,9 +101,9 @@ static bool goes_on(void)
 	return false;
 }
 
-static void page(const char *what, u32 with)
+static void page(const char *what, u32 with, bool in_l1)
 {
-	const struct work w = { .code = count_loop, .end = count_loop_end, .with = with };
+	const struct work w = { .code = count_loop, .end = count_loop_end, .with = with, .in_l1 = in_l1 };
 	u32 seen = vmcall(CALL_VIOLATIONS, 0, 0, 0).ax, value;
 	struct call c;
 
@@ -100,8 +115,8 @@ static void page(const char *what, u32 with)
 		c = vmcall(CALL_VIOLATIONS, 0, 0, 0);
 		expect(c.ax == seen + i && c.bx == COUNTER, "%s: %u violations of %u, at 0x%x", what, c.ax - seen, i, c.bx);
 	}
-	value = *(volatile u32 *)COUNTER;
-	expect(goes_on() && *(volatile u32 *)COUNTER != value, "%s: the page isn't given back", what);
+	value = *counter;
+	expect(goes_on() && *counter != value, "%s: the page isn't given back", what);
 	end(what);
 }
 
@@ -161,9 +176,11 @@ void guest_main(void)
 	if (!l1_begin())
 		return;
 	expect(ap_run(1, other_cpu), "no other CPU");
-	page("without EPT", 0);
-	page("with EPT", L2_WITH_EPT);
+	page("without EPT", 0, false);
+	page("with EPT", L2_WITH_EPT, false);
 	kept("pages", "a page is taken from an L2 that another CPU runs, and given back to it");
+	page("after an L2 with EPT", L2_WITH_EPT, true);
+	kept("pages_of_l1", "and from a CPU that goes on without its L2");
 	port("without bitmaps", false);
 	port("with bitmaps", true);
 	kept("ports", "so is a port");

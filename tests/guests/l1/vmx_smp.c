@@ -199,6 +199,27 @@ static void shared_ept(u32 cpu)
 	seen[cpu].last = (u32)l2s[cpu].ax;
 }
 
+/* The last CPU changes it, and has no exit from change to change; the others read by it in between. */
+static void written_elsewhere(u32 cpu)
+{
+	bool writes = cpu == cpus_in - 1;
+
+	set_up(cpu, reads, reads_end, L2_WITH_EPT);
+	vmcs_set(EPTP, shared_eptp);
+	seen[cpu].wrong += !again(cpu);
+	for (u32 round = 0; round < FLUSH_ROUNDS; round++) {
+		together();
+		if (writes)
+			change_shared(round);
+		together();
+		if (writes)
+			continue;
+		(void)vmx_invept(1, shared_eptp);
+		seen[cpu].wrong += !again(cpu) || (u32)l2s[cpu].ax != 100 + (round & 1);
+	}
+	seen[cpu].last = (u32)l2s[cpu].ax;
+}
+
 /* ---- IPIs from L2 to L2: the last CPU waits, the first one sends ---- */
 
 /* An exit by a handler's first instruction may save an old RIP in the emulator. */
@@ -316,6 +337,7 @@ void guest_main(void)
 		on_all("a common page", count, common_page);
 		on_all("VMCSs that wander", count, wander);
 		on_all("one EPT", count, shared_ept);
+		on_all("one EPT, written elsewhere", count, written_elsewhere);
 		all_ipis(count);
 		on_all("NMIs and flushes", count, nmis_and_flushes);
 	}
