@@ -77,7 +77,7 @@ def test_debian_with_systemd_reaches_login_on_two_copies(lab):
 
 # ---- KVM
 
-@pytest.mark.long("nesting-kvm")
+@pytest.mark.long("nesting-deep")
 def test_a_small_program_and_qemu_use_kvm_on_two_copies(lab):
     said = test_kvm.kvm(lab, "amd64-amd64", ["smoke", "hello"], test_kvm.LINUX_TICKS, flavour="amd64")[""]
     test_kvm.assert_smoke(said, "amd64")
