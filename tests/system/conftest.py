@@ -49,3 +49,17 @@ def shared_by_workers(tmp_path_factory):
 @pytest.fixture
 def lab(request):
     return harness.Lab(request.node.name, live=request.config.getoption("--live"))
+
+
+@pytest.fixture
+def bench(record_property):
+    """bench(where, name, value) adds a line to the figures at the end of the run's report."""
+    return lambda where, name, value: record_property("bench", f"BENCH {where} {name} {value}")
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    lines = {text for report in reports for name, text in getattr(report, "user_properties", ()) if name == "bench"}
+    if lines:
+        terminalreporter.section("figures")
+        terminalreporter.write("".join(line + "\n" for line in sorted(lines)))

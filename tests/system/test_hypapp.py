@@ -8,15 +8,16 @@ import pytest
 
 import harness
 import test_guests
+from test_nested_diff import IVY_BRIDGE
 
 TICKS = 4_000_000_000
 TESTAPP = ("APPROOT=hypapps/testapp",)
 SUBARCHS = pytest.mark.parametrize("subarch", ["amd64", "i386"])
 
 
-def run(lab, guest, over, cpus=1):
+def run(lab, guest, over, cpus=1, **machine):
     disks = [over, harness.guest_disk(guest)]
-    result = lab.run(disks, ["^DONE", "panic: "], cpus=cpus, memory_mib=256, ips=10_000_000, max_ticks=TICKS)
+    result = lab.run(disks, ["^DONE", "panic: "], cpus=cpus, memory_mib=256, ips=10_000_000, max_ticks=TICKS, **machine)
     harness.assert_said(result, "DONE")
     return harness.plain(result.serial)
 
@@ -49,6 +50,13 @@ L1S = pytest.mark.parametrize(("subarch", "bits"), [("amd64", ""), ("amd64", "64
 def test_a_guest_hypervisor_and_its_guest(lab, tmp_path, subarch, bits, guest, cpus, promised):
     said = run(lab, guest + bits, disk_with_testapp(subarch, tmp_path), cpus)
     assert len(test_guests.promises(said)) == promised
+
+
+@L1S
+def test_pages_are_taken_from_l2_on_a_cpu_without_dirty_bits_of_ept(lab, tmp_path, subarch, bits):
+    """There EPT01's write protection tells which tables of EPT12 changed."""
+    said = run(lab, "hyp_memory" + bits, disk_with_testapp(subarch, tmp_path), model=IVY_BRIDGE)
+    assert len(test_guests.promises(said)) == 11
 
 
 @SUBARCHS
