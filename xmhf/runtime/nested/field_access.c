@@ -48,17 +48,9 @@ enum verdict nested_vmread(struct vcpu *v)
 	return SUCCEED;
 }
 
-/* Hot ones go where L1 reads them, too. */
-static NOINLINE enum verdict write_special(struct vcpu *v, struct nested_vmcs *c, const struct vmcs12_slot *slot, u64 value)
+static NOINLINE enum verdict refuses_write(struct vcpu *v, const struct vmcs12_slot *slot)
 {
-	if (slot->special & SLOT_NONE)
-		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
-	if (slot->special & SLOT_READ_ONLY)
-		return nested_fail(v, VMFAIL_READ_ONLY_FIELD);
-	vmcs12_write(c->m, slot, value, true);
-	c->changed |= BIT(slot->hot);
-	nested_shadow_out(v, c, BIT(slot->hot));
-	return SUCCEED;
+	return nested_fail(v, slot->special & SLOT_NONE ? VMFAIL_NO_SUCH_FIELD : VMFAIL_READ_ONLY_FIELD);
 }
 
 static inline enum verdict write_field(struct vcpu *v, u64 encoding, u64 value)
@@ -66,8 +58,15 @@ static inline enum verdict write_field(struct vcpu *v, u64 encoding, u64 value)
 	struct nested_vmcs *c = v->nested->current;
 	const struct vmcs12_slot *slot = vmcs12_slot(&nested_map, encoding);
 
-	if (__builtin_expect(slot->special, 0))
-		return write_special(v, c, slot, value);
+	if (__builtin_expect(slot->special & ~SLOT_HOT, 0))
+		return refuses_write(v, slot);
+	if (slot->special) {			/* a hot one goes where L1 reads it, too */
+		vmcs12_write(c->m, slot, value, true);
+		c->changed |= BIT(slot->hot);
+		if (nested_shadowing)
+			nested_shadow_out(v, c, BIT(slot->hot));
+		return SUCCEED;
+	}
 	if (c->behind & slot->group)
 		return after_fetch(v, slot->group, nested_vmwrite);
 	vmcs12_write(c->m, slot, value, true);
