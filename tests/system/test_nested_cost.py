@@ -15,6 +15,8 @@ from test_nested_diff import IVY_BRIDGE
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
 import bench  # noqa: E402
 
+pytestmark = pytest.mark.xdist_group("nested_cost")     # all ask for the same few runs
+
 STRAY = 0.01    # of an operation's counts: what an average over thousands has beside it. Bounds of a page have it in them
 ROUND_TRIP = (2, 61, 4, 0, 0, 0)
 HOT = ("vmread_exit_reason", "vmread_guest_rip", "vmwrite_guest_rip", "vmwrite_entry_intr_info")
