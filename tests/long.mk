@@ -6,7 +6,8 @@
 #
 # A system test marked long("NAME") belongs to check-long-NAME; name new ones in LONG_GROUPS.
 
-LONG_GROUPS := debian smp4 systemd reboot bare build lhv kvm kvm-smp kvm-variants kvm-models kvm-i386 seeds-64 seeds-32 seeds-i386 misbehave nesting nesting-diff-64 nesting-diff-32 nesting-lhv nesting-deep under-kvm under-kvm-guests
+LONG_GROUPS := debian smp4 systemd reboot bare build lhv kvm kvm-smp kvm-variants kvm-models kvm-i386 kvm-bench boot-share seeds-64 \
+	       seeds-32 seeds-i386 misbehave nesting nesting-diff-64 nesting-diff-32 nesting-lhv nesting-deep under-kvm under-kvm-guests
 LONG_SECONDS := 2400
 LONG_JOBS   := 2
 # The fuzzers run one after the other and share 30 minutes, however many they are; 10 are left for building them.

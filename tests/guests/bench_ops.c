@@ -1,35 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Costs of single operations by the TSC, in Bochs an exact number of instructions; tests/bench/bench.py prints them. */
+/* What the hypervisor below tells of itself: the memory that it took, its longest INIT. tests/bench/bench.py prints it. */
 #include "vmcall.h"
 
-#define ITERATIONS	1000u
-#define CALL_UNKNOWN	XMHF_CALL_CORE_LAST	/* answered at once: there is no such call */
-#define AP		1
-
-static u32 tsc(void)
-{
-	u32 lo;
-
-	__asm__ volatile("rdtsc" : "=a"(lo) : : "edx");
-	return lo;
-}
-
-/* A loop of five instructions, one of them the measured one. */
-#define MEASURE(name, instruction, leaf)						\
-static u32 name(void)									\
-{											\
-	u32 n = ITERATIONS, start = tsc();						\
-	__asm__ volatile("1:	mov %1, %%eax\n"					\
-			 "	xor %%ecx, %%ecx\n"					\
-			 "	" instruction "\n"					\
-			 "	dec %0\n"						\
-			 "	jnz 1b"							\
-			 : "+S"(n) : "i"(leaf) : "eax", "ebx", "ecx", "edx", "memory");	\
-	return (tsc() - start) / ITERATIONS;						\
-}
-MEASURE(cpuid_0, "cpuid", 0)
-MEASURE(cpuid_1, "cpuid", 1)
-MEASURE(core_vmcall, "vmcall", CALL_UNKNOWN)
+#define AP	1
 
 static volatile u32 ap_runs;
 
@@ -65,12 +38,7 @@ static void memory_taken(void)
 void guest_main(void)
 {
 	say_init();
-	fact("l1_cpuid %u", cpuid_0());
-	fact("l1_cpuid_leaf1 %u", cpuid_1());
-	if (on_us()) {
-		fact("l1_vmcall %u", core_vmcall());
-		memory_taken();
-		init_window();
-	}
+	memory_taken();
+	init_window();
 	done();
 }

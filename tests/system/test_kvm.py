@@ -120,12 +120,22 @@ def assert_linux(said, vcpus):
 
 def stacks(lab, place, images, wanted, mib=256, **options):
     """QEMU boots stacks of disks, lists of names in `images`; returns for each what was said there."""
+    return [text for text, _ in timed_stacks(lab, place, images, wanted, mib, **options)]
+
+
+def timed_stacks(lab, place, images, wanted, mib=256, **options):
+    """The same, and how many seconds of its host's clock each took."""
     words = [f"qemu_mib={mib}", "stacks=" + ",".join("+".join(stack) for stack in wanted)]
     said = kvm(lab, place, ["stacks"], LINUX_TICKS, words=words, images=[(path, name) for name, path in images.items()], **options)[""]
     said = re.sub(r"(?<!L2: )\[ *\d+\.\d{6}\] .*\n", "", said)    # what the host's kernel says can stand amid a line
     _, *parts = re.split(r"^GUEST: stack .*$", said, flags=re.M)
     assert len(parts) == len(wanted) and all("PASS kvm: stack" in part for part in parts)
-    return ["".join(re.findall(r"^L2: (.*\n)", part, re.M)) for part in parts]
+    return [("".join(re.findall(r"^L2: (.*\n)", part, re.M)), seconds_in_qemu(part)) for part in parts]
+
+
+def seconds_in_qemu(said):
+    began, ended = map(float, re.search(r"^GUEST: QEMU ran from ([\d.]+) s to ([\d.]+) s", said, re.M).groups())
+    return ended - began
 
 
 def smoke(lab, place, flavour, **options):

@@ -29,6 +29,8 @@
 #define VECTOR		0x40u
 #define TRAP_GATE	(1ull << 40)		/* beside an interrupt gate's type */
 #define GATE_QUADS	(L1_IS_64 ? 2 : 1)
+#define CPUID_HYPERVISOR (1u << 31)		/* leaf 1, ECX: of any kind */
+#define CALL_UNKNOWN	XMHF_CALL_CORE_LAST	/* answered at once: there is no such call */
 
 #ifdef __x86_64__
 #define BITS		64
@@ -81,7 +83,8 @@ static struct measure end(const struct measure *from)
 	costs_now(now.costs);
 	for (u32 i = 0; i < XMHF_COSTS; i++)
 		now.costs[i] -= from->costs[i] + none.costs[i];
-	if (!none.costs[XMHF_COST_EXIT])
+	now.ticks -= none.ticks;
+	if (!none.ticks)
 		none = now;
 	return now;
 }
@@ -103,14 +106,16 @@ static void tell_difference(const char *name, u32 n, const struct measure *m, co
 	tell(name, n, &d);
 }
 
-/* An instruction, which may change AX, in a loop of three. */
-#define MEASURE(name, insn, ...) do {								\
+/* An instruction, which may change these registers, in a loop of three. */
+#define MEASURE_CHANGING(changed, name, insn, ...) do {						\
 	struct measure from_, m_;								\
 	u32 n_ = N;										\
 	begin(&from_);										\
-	__asm__ volatile("1: " insn "; dec %0; jnz 1b" : "+r"(n_) : __VA_ARGS__ : R_AX, "memory", "cc"); \
+	__asm__ volatile("1: " insn "; dec %0; jnz 1b" : "+r"(n_) : __VA_ARGS__ : changed, "memory", "cc"); \
 	m_ = end(&from_);									\
 	tell(name, N, &m_); } while (0)
+
+#define MEASURE(name, insn, ...) MEASURE_CHANGING(R_AX, name, insn, __VA_ARGS__)
 
 /* ---- L2 ---- */
 
@@ -263,6 +268,17 @@ static void injection(void)
 	*gate = (*gate & ~0xffff00000000ffffull) | TRAP_GATE | (L2_CODE_AT & 0xffff) | (u64)(L2_CODE_AT >> 16) << 48;
 	vmcs_set(GUEST_RFLAGS, EFLAGS_IF | 2);
 	tell_rounds("inject_extint_cpuid", inject);
+}
+
+/* What a guest does that is no hypervisor. */
+static void l1_exits(void)
+{
+#define CHANGED	"eax", "ebx", "ecx", "edx"
+	MEASURE_CHANGING(CHANGED, "l1_cpuid", "mov %1, %%eax; xor %%ecx, %%ecx; cpuid", "i"(0));
+	MEASURE_CHANGING(CHANGED, "l1_cpuid_leaf1", "mov %1, %%eax; xor %%ecx, %%ecx; cpuid", "i"(1));
+	if (cpuid(1, 0).ecx & CPUID_HYPERVISOR || on_us())	/* there is nobody to call else */
+		MEASURE_CHANGING(CHANGED, "l1_vmcall", "mov %1, %%eax; xor %%ecx, %%ecx; vmcall", "i"(CALL_UNKNOWN));
+#undef CHANGED
 }
 
 static void fields(void)
@@ -529,6 +545,7 @@ void guest_main(void)
 	vmx_enable();
 	begin(&nothing);
 	nothing = end(&nothing);
+	l1_exits();
 	buffer = pages_take(2 * PAGES);
 	buffer = (u8 *)(((uptr)buffer + LARGE_PAGE - 1) & ~(uptr)(LARGE_PAGE - 1));
 	start(code_vmcall, code_vmcall_end);
