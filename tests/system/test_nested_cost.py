@@ -137,13 +137,7 @@ def test_operation_is_within_its_bound_on_i386(name):
     assert within(seen, (BOUNDS_I386[name],)), (seen, BOUNDS_I386[name])
 
 
-# A write to a hot field goes through write_special(), which no other does, and takes 163.2.
-DEARER_WITHOUT_SHADOWING = pytest.mark.xfail(strict=True, reason="a VMWRITE of a hot field takes 163.2 instructions")
-
-
-@pytest.mark.parametrize("name", [
-    pytest.param(name, marks=DEARER_WITHOUT_SHADOWING if name in HOT and name.startswith("vmwrite") else ())
-    for name in BOUNDS_WITHOUT_SHADOWING])
+@pytest.mark.parametrize("name", BOUNDS_WITHOUT_SHADOWING)
 def test_operation_is_within_its_bounds_without_vmcs_shadowing(name):
     seen = [costs("amd64", IVY_BRIDGE)[name][0], costs("amd64", IVY_BRIDGE, make=bench.COUNTING)[name][1]]
     assert within(seen, BOUNDS_WITHOUT_SHADOWING[name]), (seen, BOUNDS_WITHOUT_SHADOWING[name])

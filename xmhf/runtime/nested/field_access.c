@@ -37,9 +37,9 @@ enum verdict nested_vmread(struct vcpu *v)
 	operands = v->nested->operands;
 	info = vmcs_read32(EXIT_INSTR_INFO);
 	slot = vmcs12_slot(&nested_map, instruction_register(v, operand_info_reg2(info)) & operands);
-	if (slot->special & SLOT_NONE)
+	if (slot->special == SLOT_NONE)
 		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
-	if (c->behind & slot->group && !(slot->special & SLOT_HOT))	/* hot fields are in m */
+	if (c->behind & slot->group)
 		return after_fetch(v, slot->group, nested_vmread);
 	value = vmcs12_read(c->m, slot, true) & operands;
 	if (!(info & OPERAND_INFO_IN_REGISTER))
@@ -48,29 +48,28 @@ enum verdict nested_vmread(struct vcpu *v)
 	return SUCCEED;
 }
 
-static NOINLINE enum verdict refuses_write(struct vcpu *v, const struct vmcs12_slot *slot)
+static NOINLINE enum verdict write_special(struct vcpu *v, struct nested_vmcs *c, const struct vmcs12_slot *slot, u64 value)
 {
-	return nested_fail(v, slot->special & SLOT_NONE ? VMFAIL_NO_SUCH_FIELD : VMFAIL_READ_ONLY_FIELD);
+	if (slot->special != SLOT_SHADOWED)
+		return nested_fail(v, slot->special == SLOT_NONE ? VMFAIL_NO_SUCH_FIELD : VMFAIL_READ_ONLY_FIELD);
+	vmcs12_write(c->m, slot, value, true);
+	nested_shadow_out(v, c, slot->hot);
+	return SUCCEED;
 }
 
 static inline enum verdict write_field(struct vcpu *v, u64 encoding, u64 value)
 {
 	struct nested_vmcs *c = v->nested->current;
 	const struct vmcs12_slot *slot = vmcs12_slot(&nested_map, encoding);
+	u32 group = slot->group;
 
-	if (__builtin_expect(slot->special & ~SLOT_HOT, 0))
-		return refuses_write(v, slot);
-	if (slot->special) {			/* a hot one goes where L1 reads it, too */
-		vmcs12_write(c->m, slot, value, true);
-		c->changed |= BIT(slot->hot);
-		if (nested_shadowing)
-			nested_shadow_out(v, c, BIT(slot->hot));
-		return SUCCEED;
-	}
-	if (c->behind & slot->group)
-		return after_fetch(v, slot->group, nested_vmwrite);
+	if (__builtin_expect(slot->special, 0))
+		return write_special(v, c, slot, value);
+	if (c->behind & group)
+		return after_fetch(v, group, nested_vmwrite);
+	c->dirty |= group;
+	c->changed |= slot->hot;		/* whose VMWRITE exits: there is no VMCS shadowing */
 	vmcs12_write(c->m, slot, value, true);
-	c->dirty |= slot->group;
 	return SUCCEED;
 }
 

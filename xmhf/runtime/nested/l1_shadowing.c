@@ -66,7 +66,7 @@ enum verdict l2_vmread(struct vcpu *v)
 		return nested_fail_invalid();
 	if (!a.slot)
 		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
-	fetch(v, &a, a.slot->offset, field(&a), a.slot->bytes);
+	fetch(v, &a, a.slot->offset, field(&a), vmcs12_slot_bytes(a.slot));
 	value = vmcs12_read(&a.m, a.slot, a.bytes == 8);
 	if (a.operand.in_register)
 		instruction_set_register(v, a.operand.reg1, value);
@@ -93,10 +93,10 @@ enum verdict l2_vmwrite(struct vcpu *v)
 		return verdict;
 	if (!a.slot)
 		return nested_fail(v, VMFAIL_NO_SUCH_FIELD);
-	if (a.slot->special & SLOT_READ_ONLY)
+	if (a.slot->special == SLOT_READ_ONLY)
 		return nested_fail(v, VMFAIL_READ_ONLY_FIELD);
-	fetch(v, &a, a.slot->offset, field(&a), a.slot->bytes);
+	fetch(v, &a, a.slot->offset, field(&a), vmcs12_slot_bytes(a.slot));
 	vmcs12_write(&a.m, a.slot, value, a.bytes == 8);
-	store(v, &a, a.slot->offset, field(&a), a.slot->bytes);
+	store(v, &a, a.slot->offset, field(&a), vmcs12_slot_bytes(a.slot));
 	return SUCCEED;
 }

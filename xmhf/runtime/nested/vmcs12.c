@@ -19,13 +19,13 @@ static const struct field {
 #define IF(which, name)	{ { CAP_##which, which##_##name } }
 #define EITHER(which, name, other, its_name) { { CAP_##which, which##_##name }, { CAP_##other, other##_##its_name } }
 #define FIELD(name, encoding, width, group, shadowed, exists) \
-	{ encoding, { MASK(vmcs12_##width), offsetof(struct vmcs12, name), sizeof(vmcs12_##width), GROUP_BIT(GROUP_##group), \
-		      SLOT_##shadowed(name) }, shadowed, exists },
+	{ encoding, { MASK(vmcs12_##width), HOT_BIT_##shadowed(name), offsetof(struct vmcs12, name), GROUP_BIT(GROUP_##group), 0 }, \
+	  shadowed, exists },
 #define MASK(type)		((type)~0ull)
-#define SLOT_NOT(name)		HOT_FIELDS, 0
-#define SLOT_READ(name)		HOT_##name, SLOT_HOT
-#define SLOT_WRITE(name)	HOT_##name, SLOT_HOT
-#define SLOT_WIDE(name)		SLOT_NOT(name)
+#define HOT_BIT_NOT(name)	0
+#define HOT_BIT_READ(name)	HOT(name)
+#define HOT_BIT_WRITE(name)	HOT(name)
+#define HOT_BIT_WIDE(name)	0
 #include "vmx/vmcs_fields.def"
 #undef FIELD
 };
@@ -62,14 +62,15 @@ void vmcs12_map_fields(struct vmcs12_map *map, const struct vmx_caps_offered *ca
 
 		if (!exists(caps, &fields[i]))
 			continue;
-		if (slot.group == GROUP_BIT(GROUP_EXIT_INFO) && !may_write_any)
-			slot.special |= SLOT_READ_ONLY;
+		if (slot.group == GROUP_BIT(GROUP_EXIT_INFO))
+			slot.special = !may_write_any ? SLOT_READ_ONLY : fields[i].shadowed == READ ? SLOT_SHADOWED : 0;
+		if (slot.hot)
+			slot.group = 0;
 		add(map, &count, fields[i].encoding, slot);
 		if (vmcs_width_of(fields[i].encoding) != W64)
 			continue;
 		slot.mask = ~0u;
 		slot.offset += sizeof(u32);
-		slot.bytes = sizeof(u32);
 		add(map, &count, fields[i].encoding + 1, slot);
 	}
 }

@@ -33,17 +33,17 @@ _Static_assert(sizeof(struct vmcs12) <= PAGE_SIZE, "VMCS12 fits the page that L1
 /* What an encoding reaches: a field, or the high half of a 64-bit one. */
 struct vmcs12_slot {
 	u64 mask;		/* its bits */
+	u32 hot;		/* a bit: HOT() */
 	u16 offset;		/* in struct vmcs12 */
-	u8 bytes;
-	u8 group;		/* a bit: GROUP_BIT() */
-	u8 hot;			/* enum hot_field, HOT_FIELDS if it isn't hot */
+	u8 group;		/* a bit: GROUP_BIT(); 0 if it is hot, since struct vmcs12 always has those */
 	u8 special;		/* enum slot_special; 0: no more to it */
 };
+_Static_assert(sizeof(struct vmcs12_slot) == 16, "an index is a shift");
 
 enum slot_special {
-	SLOT_NONE = BIT(0),
-	SLOT_READ_ONLY = BIT(1),	/* exit information, of an L1 without MISC_WRITE_ANY_FIELD (SDM A.6): VMfail 13 */
-	SLOT_HOT = BIT(2),
+	SLOT_NONE = 1,
+	SLOT_READ_ONLY,			/* exit information, of an L1 without MISC_WRITE_ANY_FIELD (SDM A.6): VMfail 13 */
+	SLOT_SHADOWED,			/* of one with it: L1 reads it from its shadow VMCS, but its VMWRITE exits */
 };
 
 /* The hot fields: those that the field table calls shadowed. A set of them is a u32 with a bit for each. */
@@ -114,7 +114,12 @@ static inline const struct vmcs12_slot *vmcs12_field(const struct vmcs12_map *ma
 {
 	const struct vmcs12_slot *slot = vmcs12_slot(map, encoding);
 
-	return slot->special & SLOT_NONE ? NULL : slot;
+	return slot->special == SLOT_NONE ? NULL : slot;
+}
+
+static inline u32 vmcs12_slot_bytes(const struct vmcs12_slot *slot)
+{
+	return slot->mask >> 32 ? sizeof(u64) : slot->mask >> 16 ? sizeof(u32) : sizeof(u16);
 }
 
 /* Eight bytes that begin with a field. */
