@@ -118,15 +118,6 @@ def once(name, say):
     return path.read_text()
 
 
-def keep_table(name, rows):
-    """Prints the rows, and keeps them in build/test-logs/NAME/table, as a test that passes shows nothing."""
-    text = "\n".join(rows) + "\n"
-    print(text)
-    folder = BUILD / "test-logs" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "table").write_text(text)
-
-
 def plain(serial):
     """A serial text without terminal escapes."""
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", serial)

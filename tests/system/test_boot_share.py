@@ -6,7 +6,6 @@ import sys
 import pytest
 
 import cache
-import harness
 
 sys.path.append(str(cache.REPO / "tests/bench"))
 import bench  # noqa: E402
@@ -22,12 +21,11 @@ PLACES = ("bare", "l1", "l1_l1", "l1_l1_l1", "kvm")
 
 
 @pytest.mark.long("boot-share")
-def test_the_hypervisor_is_a_small_part_of_debians_boot(lab):
+def test_the_hypervisor_is_a_small_part_of_debians_boot(lab, tell):
     figures = bench.boots(lab)
-    rows = [f"{'':24}" + "".join(f"{place:>14}" for place in PLACES)]
+    tell(f"{'':24}" + "".join(f"{place:>14}" for place in PLACES))
     for name in SIDE_BY_SIDE:
         values = (figures.get((place, name), "-") for place in PLACES)
-        rows.append(f"{name:24}" + "".join(f"{f'{value:.6f}' if isinstance(value, float) else value:>14}" for value in values))
-    harness.keep_table("boot-share", rows)
+        tell(f"{name:24}" + "".join(f"{f'{value:.6f}' if isinstance(value, float) else value:>14}" for value in values))
     assert {figure: figures[figure] for figure, most in MOST.items() if figures[figure] > most} == {}
     assert figures["l1", "boot_busy_ticks"] <= figures["l1", "boot_ticks"]

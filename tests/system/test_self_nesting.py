@@ -119,14 +119,14 @@ def tiny_guest(lab, name, cpus, subarchs):
     ((), 2), (("amd64",), 2), (("amd64", "i386"), 2), (TWO, 2), (TWO, 4), long("nesting-deep", THREE, 2),
     long("nesting-deep", FOUR, 1),
 ], ids=lambda value: str(value) if isinstance(value, int) else "-".join(value) or "bare")
-def test_every_cpu_is_told_the_depth(lab, bench, subarchs, cpus):
+def test_every_cpu_is_told_the_depth(lab, tell, subarchs, cpus):
     depth, *window = test_guests.facts(tiny_guest(lab, "depth", cpus, subarchs))
     assert depth == f"depth {len(subarchs)}, told to {cpus} CPUs"
     if cpus == 1:
         return
     ticks = int(window[0].split()[2])
     if "i386" not in subarchs:
-        bench(WHERE[len(subarchs)], f"init_window_{cpus}_cpus", ticks)
+        tell(f"BENCH {WHERE[len(subarchs)]} init_window_{cpus}_cpus {ticks}")
     assert ticks <= INIT_WINDOW[len(subarchs), cpus]
 
 
@@ -175,7 +175,7 @@ def answers(log):
 
 
 @pytest.mark.parametrize("subarchs", [(), ("amd64",), TWO], ids=lambda subarchs: "-".join(subarchs) or "bare")
-def test_grubs_menu_answers_keys_at_once(lab, bench, tmp_path, subarchs):
+def test_grubs_menu_answers_keys_at_once(lab, tell, tmp_path, subarchs):
     (tmp_path / "empty").mkdir()
     diskimage.make(tmp_path / "menu.img", tmp_path / "empty", MENU)
     machine = bochs.Machine([*copies(subarchs), tmp_path / "menu.img"], memory_mib=256, ips=10_000_000,
@@ -191,7 +191,7 @@ def test_grubs_menu_answers_keys_at_once(lab, bench, tmp_path, subarchs):
         result = session.finish("matched", lab.keep)
     _, *ticks = answers(result.log)     # as the first key came GRUB may not have been done with the menu
     assert len(ticks) == 3
-    bench(WHERE[len(subarchs)], "grub_key_to_first_character", max(first for first, _ in ticks))
-    bench(WHERE[len(subarchs)], "grub_key_to_redraw", max(redrawn for _, redrawn in ticks))
+    tell(f"BENCH {WHERE[len(subarchs)]} grub_key_to_first_character {max(first for first, _ in ticks)}")
+    tell(f"BENCH {WHERE[len(subarchs)]} grub_key_to_redraw {max(redrawn for _, redrawn in ticks)}")
     assert all(first <= ANSWER_TICKS[len(subarchs)] and redrawn <= REDRAW_TICKS[len(subarchs)]
                for first, redrawn in ticks), ticks

@@ -139,9 +139,24 @@ PROMISE(what_exits_report_is_read_only)
 			if (!slot)
 				continue;
 			assert_int_equal(slot->group == GROUP_BIT(GROUP_EXIT_INFO), of_exits && !slot->hot);
-			assert_int_equal(slot->special, !of_exits ? 0 : !may_write_any ? SLOT_READ_ONLY : slot->hot ? SLOT_SHADOWED : 0);
+			assert_int_equal(slot->special, of_exits && !may_write_any ? SLOT_READ_ONLY : 0);
 			assert_int_equal(slot->hot != 0, slot->group == 0);
 		}
+	}
+}
+
+PROMISE(with_shadow_vmcss_a_write_of_each_hot_field_is_special)
+{
+	offer_all();
+	caps.msr[CAP_MISC] = MISC_WRITE_ANY_FIELD;
+	vmcs12_map_fields(&map, &caps);
+	vmcs12_map_shadowed(&map);
+	assert_int_equal(vmcs12_slot(&map, VMCS_ENCODINGS)->special, SLOT_NONE);
+	for (u32 encoding = 0; encoding < VMCS_ENCODINGS; encoding++) {
+		const struct vmcs12_slot *slot = vmcs12_field(&map, encoding);
+
+		if (slot)
+			assert_int_equal(slot->special, slot->hot ? SLOT_SHADOWED : 0);
 	}
 }
 
@@ -230,6 +245,6 @@ PROMISE(wide_shadowing_needs_none_for_segments_control_registers_and_dr7_either)
 
 RUN(T(each_field_has_bytes_of_its_own), T(a_member_is_what_its_encoding_reaches), T(no_other_encoding_is_a_field),
     T(the_high_half_of_a_64_bit_field_is_at_the_odd_encoding), T(a_32_bit_operand_reads_the_low_half_and_clears_the_high_one),
-    T(what_exits_report_is_read_only), T(a_field_exists_if_its_control_may_be_1), T(either_of_two_controls_brings_a_guest_msr),
-    T(vmcs_enum_is_the_highest_index_there_is), T(shadowed_fields_need_no_exit),
+    T(what_exits_report_is_read_only), T(with_shadow_vmcss_a_write_of_each_hot_field_is_special),
+    T(a_field_exists_if_its_control_may_be_1), T(either_of_two_controls_brings_a_guest_msr), T(vmcs_enum_is_the_highest_index_there_is), T(shadowed_fields_need_no_exit),
     T(wide_shadowing_needs_none_for_segments_control_registers_and_dr7_either))

@@ -64,6 +64,7 @@ void nested_shadowing_init(void)
 		nested_vmwrite_bitmap[wide] = bitmaps + PAGE_SIZE;
 		vmcs12_shadow_bitmaps(&nested_map, wide, bitmaps, bitmaps + PAGE_SIZE);
 	}
+	vmcs12_map_shadowed(&nested_map);
 	nested_shadowing = true;
 }
 

@@ -53,6 +53,7 @@ static NOINLINE enum verdict write_special(struct vcpu *v, struct nested_vmcs *c
 	if (slot->special != SLOT_SHADOWED)
 		return nested_fail(v, slot->special == SLOT_NONE ? VMFAIL_NO_SUCH_FIELD : VMFAIL_READ_ONLY_FIELD);
 	vmcs12_write(c->m, slot, value, true);
+	c->changed |= slot->hot;
 	nested_shadow_out(v, c, slot->hot);
 	return SUCCEED;
 }
@@ -68,7 +69,7 @@ static inline enum verdict write_field(struct vcpu *v, u64 encoding, u64 value)
 	if (c->behind & group)
 		return after_fetch(v, group, nested_vmwrite);
 	c->dirty |= group;
-	c->changed |= slot->hot;		/* whose VMWRITE exits: there is no VMCS shadowing */
+	c->changed |= slot->hot;
 	vmcs12_write(c->m, slot, value, true);
 	return SUCCEED;
 }

@@ -62,8 +62,8 @@ void vmcs12_map_fields(struct vmcs12_map *map, const struct vmx_caps_offered *ca
 
 		if (!exists(caps, &fields[i]))
 			continue;
-		if (slot.group == GROUP_BIT(GROUP_EXIT_INFO))
-			slot.special = !may_write_any ? SLOT_READ_ONLY : fields[i].shadowed == READ ? SLOT_SHADOWED : 0;
+		if (slot.group == GROUP_BIT(GROUP_EXIT_INFO) && !may_write_any)
+			slot.special = SLOT_READ_ONLY;
 		if (slot.hot)
 			slot.group = 0;
 		add(map, &count, fields[i].encoding, slot);
@@ -73,6 +73,13 @@ void vmcs12_map_fields(struct vmcs12_map *map, const struct vmx_caps_offered *ca
 		slot.offset += sizeof(u32);
 		add(map, &count, fields[i].encoding + 1, slot);
 	}
+}
+
+void vmcs12_map_shadowed(struct vmcs12_map *map)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(map->slots); i++)
+		if (map->slots[i].hot && !map->slots[i].special)
+			map->slots[i].special = SLOT_SHADOWED;
 }
 
 u64 vmcs12_enum(const struct vmx_caps_offered *caps)

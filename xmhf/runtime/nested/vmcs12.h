@@ -43,7 +43,7 @@ _Static_assert(sizeof(struct vmcs12_slot) == 16, "an index is a shift");
 enum slot_special {
 	SLOT_NONE = 1,
 	SLOT_READ_ONLY,			/* exit information, of an L1 without MISC_WRITE_ANY_FIELD (SDM A.6): VMfail 13 */
-	SLOT_SHADOWED,			/* of one with it: L1 reads it from its shadow VMCS, but its VMWRITE exits */
+	SLOT_SHADOWED,			/* hot, and there are shadow VMCSs: L1 reads it there, so an exiting VMWRITE goes there too */
 };
 
 /* The hot fields: those that the field table calls shadowed. A set of them is a u32 with a bit for each. */
@@ -93,6 +93,9 @@ struct vmcs12_map {
 };
 
 void vmcs12_map_fields(struct vmcs12_map *map, const struct vmx_caps_offered *caps);
+
+/* There are shadow VMCSs: marks what L1 reads from them. */
+void vmcs12_map_shadowed(struct vmcs12_map *map);
 
 /* IA32_VMX_VMCS_ENUM for the fields that exist with these capabilities. */
 u64 vmcs12_enum(const struct vmx_caps_offered *caps);
