@@ -97,12 +97,13 @@ class Boot:
         up, self.idle_up = re.search(r"GUEST: up ([\d.]+) s, of them idle (\d+) ticks", said).groups()
         idle, kept, written = map(int, re.search(r"GUEST: idle (\d+) ticks, (\d+)/(\d+) events", said).groups())
         assert 0 < kept == written, "Linux' trace has lost events"
+        assert idle >= IPS // 2, "it didn't trace the second that the self-check sleeps"
         self.busy = self.ticks - idle
         self.busy_up = round(float(up) * IPS) - int(self.idle_up)   # from Linux' start to its first process
 
 
 def boot(lab, over):
-    result = lab.debian(selfcheck="boot", over=over, ips=IPS, cmdline=TRACE_IDLE)
+    result = lab.debian(selfcheck="boot", over=over, ips=IPS, cmdline=TRACE_IDLE, timeout=1000)
     return Boot(result.ticks, harness.plain(result.serial))
 
 
@@ -166,6 +167,8 @@ def main():
     parse.add_argument("--peer", action="store_true", help="operations of nested VMX on KVM alone")
     parse.add_argument("--readme", action="store_true", help="write the lines into README.md")
     chosen = parse.parse_args()
+    if chosen.readme and (chosen.operations or chosen.nested or chosen.peer):
+        parse.error("--readme writes all lines: it goes with no other option")
     lab = harness.Lab("bench")
     if chosen.nested:
         nested(lab, "l1", [harness.grub_disk("amd64")], [harness.grub_disk("amd64", make=COUNTING)], 64)

@@ -35,7 +35,7 @@ static u32 sum_without(const struct vmcs12 *m, const struct vmcs12_slot *slot)
 	u32 sum = 0;
 
 	for (u32 i = 0; i < sizeof(*m); i++)
-		if (i < slot->offset || i >= slot->offset + slot->bytes)
+		if (i < slot->offset || i >= slot->offset + vmcs12_slot_bytes(slot))
 			sum = sum * 31 + ((const u8 *)m)[i];
 	return sum;
 }

@@ -42,6 +42,12 @@ static void exceptions(void)
 	expect(c.trap == UD_TRAP && this_cpu()->error == 0, "trap %u", c.trap);
 	c = vmcall(CALL_INJECT, GP_TRAP, 0x18, 0);
 	expect(c.trap == GP_TRAP && this_cpu()->error == 0x18 && c.ax == CALL_INJECT, "trap %u error 0x%x", c.trap, this_cpu()->error);
+	c = vmcall(CALL_INJECT, GP_TRAP, 0x10028, 0);		/* no more than its 16 bits, */
+	expect(c.trap == GP_TRAP && this_cpu()->error == 0x28, "trap %u error 0x%x", c.trap, this_cpu()->error);
+	c = vmcall(CALL_INJECT, GP_TRAP, ~0u, 0);		/* at least a 0 */
+	expect(c.trap == GP_TRAP && this_cpu()->error == 0, "trap %u error 0x%x", c.trap, this_cpu()->error);
+	c = vmcall(CALL_INJECT, UD_TRAP, 0x18, 0);		/* and only where there is one */
+	expect(c.trap == UD_TRAP && c.ax == CALL_INJECT, "trap %u", c.trap);
 	kept("inject", "exceptions are injected with and without error code, at the instruction");
 }
 

@@ -10,11 +10,12 @@ import cache
 sys.path.append(str(cache.REPO / "tests/bench"))
 import bench  # noqa: E402
 
-# Of the bare boot's busy ticks. With one copy by its own counter; with more all that is executed more, their loading too.
+# Of the bare boot's busy ticks, a little above what is measured. With one copy by its own counter; with more all that is executed
+# more, their loading too.
 MOST = {
-    ("l1", "boot_root_share"): 0.005,
+    ("l1", "boot_root_share"): 0.001,
     ("l1_l1", "boot_root_share_at_most"): 0.05,
-    ("l1_l1_l1", "boot_root_share_at_most"): 0.5,
+    ("l1_l1_l1", "boot_root_share_at_most"): 0.1,
 }
 SIDE_BY_SIDE = ("boot_ticks", "boot_busy_ticks", "boot_ratio", "boot_root_share", "boot_root_share_at_most", "boot_busy_more")
 PLACES = ("bare", "l1", "l1_l1", "l1_l1_l1", "kvm")
@@ -28,4 +29,3 @@ def test_the_hypervisor_is_a_small_part_of_debians_boot(lab, tell):
         values = (figures.get((place, name), "-") for place in PLACES)
         tell(f"{name:24}" + "".join(f"{f'{value:.6f}' if isinstance(value, float) else value:>14}" for value in values))
     assert {figure: figures[figure] for figure, most in MOST.items() if figures[figure] > most} == {}
-    assert figures["l1", "boot_busy_ticks"] <= figures["l1", "boot_ticks"]

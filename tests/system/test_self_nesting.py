@@ -154,7 +154,7 @@ menuentry "third" { echo "MENU: third" }
 """
 DEVICES_TELL = "debug: action=ignore, keyboard=report, serial=report"    # in Bochs' log, with ticks
 # Ticks from a key to GRUB's first character and to its last, at most, by the number of copies: a tenth or two above what is
-# measured. Bare it is 7,900 and 104,600, nearly all of it the serial line's. For each character GRUB executes CPUID, whose exit
+# measured. Bare it is 7,900 and 104,500, nearly all of it the serial line's. For each character GRUB executes CPUID, whose exit
 # two copies share: 10,100 and 159,500.
 ANSWER_TICKS = (9_000, 9_000, 12_000)
 REDRAW_TICKS = (115_000, 115_000, 190_000)

@@ -270,7 +270,7 @@ static void injection(void)
 	tell_rounds("inject_extint_cpuid", inject);
 }
 
-/* What a guest does that is no hypervisor. */
+/* What a guest does that is no hypervisor, in loops of five. */
 static void l1_exits(void)
 {
 #define CHANGED	"eax", "ebx", "ecx", "edx"

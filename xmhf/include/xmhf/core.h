@@ -132,7 +132,10 @@ MUST_CHECK enum xmhf_access xmhf_translate(struct vcpu *v, gla_t at, struct xmhf
 
 /* ---- events: a callback returns what these return, and the guest gets the event ------------------------------------ */
 
-/* An exception; @error < 0: one without an error code. */
+/*
+ * An exception. @error, of which 16 bits count, goes with the vectors that have an error code (SDM 27.2.1.3): 8, 10 to 14 and
+ * 17; for others it is ignored, and < 0 stands for 0.
+ */
 MUST_CHECK enum xmhf_result xmhf_inject(struct vcpu *v, u8 vector, int error);
 MUST_CHECK enum xmhf_result xmhf_inject_page_fault(struct vcpu *v, const struct xmhf_page_fault *fault);
 

@@ -92,8 +92,13 @@ u32 xmhf_cpu_index(const struct vcpu *v) { return v->index; }
 
 enum xmhf_result xmhf_inject(struct vcpu *v, u8 vector, int error)
 {
-	v->event_linear = read_cr2();		/* a #PF without an address leaves it */
-	(void)!inject(v, (enum vector)(vector & 31), error);
+	vector &= 31;
+	if (PUSHES_ERROR_CODE >> vector & 1)		/* VM entry fails with one for another, without one, or above 16 bits */
+		error = error < 0 ? 0 : (u16)error;
+	else
+		error = -1;
+	v->event_linear = read_cr2();			/* a #PF without an address leaves it */
+	(void)!inject(v, (enum vector)vector, error);
 	return XMHF_INJECT;
 }
 

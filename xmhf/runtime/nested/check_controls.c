@@ -5,7 +5,6 @@
 
 #define CR0_PE			BIT(0)
 #define EVENT_RESERVED		0x7ffff000u	/* bits 30:12 */
-#define PUSHES_ERROR_CODE	(BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17))
 #define VTPR_OFFSET		0x80		/* in the virtual-APIC page (SDM 30.1) */
 #define EPTP_RESERVED		0xf80u
 #define EPTP_WALK(eptp)		((eptp) >> EPTP_WALK_SHIFT & 7)

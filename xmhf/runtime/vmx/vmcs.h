@@ -266,6 +266,7 @@ enum activity { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_WAIT_
 /* Event information: entry, exit and IDT-vectoring share the layout (25.8.3) */
 #define INTR_VALID		BIT(31)
 #define INTR_ERROR_CODE		BIT(11)
+#define PUSHES_ERROR_CODE	(BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17))	/* vectors: SDM 27.2.1.3 */
 #define INTR_TYPE(info)		((info) >> 8 & 7)
 #define INTR_VECTOR(info)	((u8)(info))
 enum intr_type { INTR_EXTINT, INTR_NMI = 2, INTR_HARDWARE, INTR_SOFTWARE, INTR_PRIVILEGED, INTR_SOFT_EXCEPTION, INTR_OTHER };
